@@ -1,0 +1,112 @@
+"""Everything that is run on this repository: ``nox -l`` lists it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typing", "demo", "wheels", "tests"]
+
+ROOT = Path(__file__).parent
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+PROJECTS = {
+    path.parent.name: nox.project.load_toml(path)["project"]
+    for path in sorted(ROOT.glob("packages/*/pyproject.toml"))
+}
+CORE = "functionfuse-core"
+PYTHONS = nox.project.python_versions({"project": PROJECTS[CORE]})
+TESTED_EXTRAS = {CORE: "[testing]", "functionfuse-storage": "[dask,ray,s3]"}
+THIS_PYTHON = ".".join(platform.python_version_tuple()[:2])
+
+
+def group(name: str) -> tuple[str, ...]:
+    """Return the requirements in a dependency group of the root's pyproject.toml."""
+    return nox.project.dependency_groups(GROUPS, name)
+
+
+def editable(package: str) -> list[str]:
+    """Return the options that install a package, and those of ours that it needs, for its tests."""
+    needed = [package, *PROJECTS[package]["dependencies"]]
+    return [
+        f"-epackages/{other}{TESTED_EXTRAS.get(other, '')}"
+        for other in PROJECTS
+        if any(requirement.startswith(other) for requirement in needed)
+    ]
+
+
+def matrix() -> list[object]:
+    """Return core on every Python, and the others, whose engines are slow, on this one."""
+    return [
+        nox.param(python, package, id=f"{package}-{python}", tags=[package.rpartition("-")[2]])
+        for package in PROJECTS
+        for python in (PYTHONS if package == CORE else [THIS_PYTHON])
+    ]
+
+
+@nox.session
+@nox.parametrize("python,package", matrix())
+def tests(session: nox.Session, package: str) -> None:
+    """Run a package's tests and doctests, on an editable install."""
+    session.install(*editable(package), *group("tests"))
+    # The others hold no code yet: their leaves fail to import, and say what is to come.
+    doctests = ("--doctest-modules", f"packages/{CORE}/src") if package == CORE else ()
+    session.run("pytest", *doctests, f"packages/{package}/tests", *session.posargs)
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Check the built distributions: contents, metadata, each extra, how they join."""
+    session.install(*group("wheels"))
+    session.run("pytest", "tests", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(requires=["build"])
+def typing(session: nox.Session) -> None:
+    """Check types, as a user's tools see them: on wheels, strictly."""
+    session.install(*map(str, ROOT.glob("dist/*.whl")), *group("typing"))
+    session.run("mypy", "--cache-dir", session.create_tmp(), "-p", "functionfuse")
+    session.run("pyright", *(f"packages/{package}/src" for package in PROJECTS))
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the example twice: the second run must load what the first saved."""
+    session.install(f"-epackages/{CORE}", "-r", "examples/classifiers/requirements.txt")
+    storage = Path(session.create_tmp()) / "storage"
+    shutil.rmtree(storage, ignore_errors=True)
+    for _ in range(2):
+        output = session.run("python", "examples/classifiers/run_local.py", storage, silent=True)
+        session.log(output)
+    if " 0 executed" not in output:
+        session.error("the second run executed what the first had saved")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks; arguments after ``--`` are theirs."""
+    session.install(f"-epackages/{CORE}", *group("bench"))
+    session.run("python", "benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Build each package's sdist, and its wheel from the sdist, into dist/."""
+    session.install(*group("build"))
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    for package in PROJECTS:
+        session.run("python", "-m", "build", "-n", "-o", "dist", f"packages/{package}")

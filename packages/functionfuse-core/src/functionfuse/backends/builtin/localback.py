@@ -1,0 +1,155 @@
+"""Running a graph in this process."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from functionfuse.baseworkflow import BaseWorkflow
+from functionfuse.execution import Awaiter, execute
+from functionfuse.plan import Action, check_reuse
+from functionfuse.run import Run
+from functionfuse.saved import Replan
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = ["LocalWorkflow"]
+
+
+class LocalWorkflow(BaseWorkflow):
+    """A workflow that runs in this process, one node after the other.
+
+    Parameters
+    ----------
+    *nodes
+        Nodes, or items of nodes, whose results a run returns. The workflow runs all
+        nodes that descend from the roots above them, and what these need.
+    workflow_name
+        The name of the workflow, under which results are saved.
+
+    Examples
+    --------
+    >>> from functionfuse import workflow
+    >>> @workflow
+    ... def double(x):
+    ...     return 2 * x
+    >>> four = double(2).set_name("four")
+    >>> w = LocalWorkflow(four, double(four), workflow_name="doubles")
+    >>> w.run()
+    [4, 8]
+    """
+
+    def __init__(self, *nodes: Any, workflow_name: str) -> None:
+        super().__init__(*nodes, workflow_name=workflow_name)
+        self._executor: Executor | None = None
+        self._max_pending: int | None = None
+
+    def run(self, *, reuse: str = "saved", on_error: str = "raise") -> Any:
+        """Run the graph.
+
+        Parameters
+        ----------
+        reuse
+            What is done with saved results: `"saved"` loads whatever was saved under a
+            name given by `set_name`, and warns if what it was made from has changed;
+            `"unchanged"` executes what changed, and all below it; `"never"` executes all.
+        on_error
+            `"raise"` starts nothing more after a failure; `"continue"` runs all that does
+            not depend on what failed, then raises the first failure.
+
+        Returns
+        -------
+        object
+            The result of the given node; a list of results if several were given.
+
+        Raises
+        ------
+        Exception
+            What a node raised, with a note that names the node.
+        """
+        check_reuse(reuse)
+        if self.storage is not None:
+            self.storage.new_workflow(self.workflow_name)
+        saved = self._open_saved()
+        initializers = self._initialize_plugins()
+        run = Run(self.graph, self.workflow_name, saved, on_error, initializers)
+        self.last_run = run.record
+        try:
+            while True:
+                run.begin(self._make_plan(saved, reuse, run))
+                try:
+                    return run.returned(self._run_plan(run))
+                except Replan:
+                    continue
+        finally:
+            if saved is not None:
+                saved.write_index()
+
+    def set_executor(self, executor: Executor | None, *, max_pending: int | None = None) -> None:
+        """Run the nodes in parallel from now on, each as soon as its parents are done.
+
+        Parameters
+        ----------
+        executor
+            Any executor of the kind of `concurrent.futures`: threads, processes, or another
+            library's. It stays the caller's to shut down. None for serial runs again.
+        max_pending
+            How many nodes are submitted and unfinished at most; by default one more than
+            the executor has workers, which keeps them busy and few results alive.
+
+        Raises
+        ------
+        TypeError
+            If `executor` is not an executor.
+        ValueError
+            If `max_pending` is less than 1.
+        """
+        from concurrent.futures import Executor
+
+        if executor is not None and not isinstance(executor, Executor):
+            msg = (
+                "set_executor takes a concurrent.futures.Executor or None, "
+                f"got {executor!r} of type {type(executor).__name__}"
+            )
+            raise TypeError(msg)
+        if max_pending is not None and max_pending < 1:
+            msg = f"max_pending is the number of nodes that may be pending, got {max_pending!r}"
+            raise ValueError(msg)
+        self._executor = executor
+        self._max_pending = max_pending
+
+    def _run_plan(self, run: Run) -> list[Any]:
+        if self._executor is None:
+            with Awaiter() as awaiter:
+                return _run_serially(run, awaiter)
+        from functionfuse.backends.builtin.parallel import run_in_executor
+
+        return run_in_executor(run, self._executor, self._max_pending)
+
+
+def _run_serially(run: Run, awaiter: Awaiter) -> list[Any]:
+    """Take the plan's steps one after the other and return the results that are left."""
+    nodes, parents, plan = run.graph.nodes, run.graph.parents, run.plan
+    results: list[Any] = [None] * len(nodes)
+    load_action, execute_action = Action.LOAD, Action.EXECUTE
+    for position, action, drops in zip(plan.order, plan.step_actions, plan.drops, strict=True):
+        if action is load_action:
+            results[position] = run.load(position)
+        elif not (run.blocked and run.is_blocked(position)):
+            node = nodes[position]
+            values: Any = [results[parent] for parent in parents[position]]
+            start = perf_counter()
+            try:
+                if run.initializers and position in run.initializers:
+                    run.initializers[position]()
+                value = execute(node.function.func, node.args, node.kwargs, values, awaiter)
+                if action is execute_action:
+                    results[position] = run.finish(position, value, start, perf_counter())
+            except BaseException as error:
+                if run.fail(position, error, start):
+                    raise
+            value = values = None  # What is dropped below must not live on here.
+        for dropped in drops:
+            results[dropped] = None
+    return results

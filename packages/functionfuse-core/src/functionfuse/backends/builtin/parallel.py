@@ -1,0 +1,237 @@
+"""Running a plan's steps with an executor, each as soon as what it needs is there.
+
+Of the steps that are ready the earliest in the plan's order goes first, and no more are
+submitted than keep the workers busy: so, as in a serial run, few results are alive.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+from time import perf_counter
+from typing import Any
+
+from functionfuse.errors import WorkersLostError, add_note
+from functionfuse.node import MethodCall
+from functionfuse.pickling import find_unpicklable
+from functionfuse.plan import Action
+from functionfuse.run import Run
+from functionfuse.saved import Replan
+from functionfuse.worker import Outcome, Task, run_task
+
+__all__ = ["run_in_executor"]
+
+
+def run_in_executor(run: Run, executor: Executor, max_pending: int | None = None) -> list[Any]:
+    """Take the plan's steps and return the results that are left.
+
+    Parameters
+    ----------
+    run
+        The run, with its plan.
+    executor
+        Runs the nodes; calls on instances run in one thread of this process.
+    max_pending
+        How many nodes are submitted and unfinished at most; by default one more than the
+        executor has workers.
+    """
+    with _calls_thread(run) as calls:
+        return _Scheduler(run, executor, calls, max_pending or _worker_count(executor) + 1).run()
+
+
+@contextmanager
+def _calls_thread(run: Run) -> Iterator[Executor | None]:
+    """Give a thread for stateful nodes, whose instances stay in this process."""
+    if not run.graph.instances:
+        yield None
+        return
+    with ThreadPoolExecutor(1, "functionfuse-instances") as executor:
+        yield executor
+
+
+def _worker_count(executor: Executor) -> int:
+    count = getattr(executor, "_max_workers", None)
+    return count if isinstance(count, int) else os.cpu_count() or 1
+
+
+class _Scheduler:
+    """Which steps wait for which, which are ready, and which results are still needed."""
+
+    def __init__(
+        self, run: Run, executor: Executor, calls: Executor | None, max_pending: int
+    ) -> None:
+        self._run = run
+        self._executor = executor
+        self._calls = calls
+        self._max_pending = max_pending
+        self._results: list[Any] = [None] * len(run.graph)
+        self._ready: list[int] = []
+        self._pending: dict[Future[Outcome], int] = {}
+        self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._error: BaseException | None = None
+        self._lost: list[int] = []
+        self._link()
+
+    def _link(self) -> None:
+        """Find what each step waits for, and how often each result is taken.
+
+        A load waits for nothing: it happens when the first step that takes it is submitted.
+        """
+        plan, graph = self._run.plan, self._run.graph
+        self._waits = [0] * len(plan.order)
+        self._dependents: list[list[int]] = [[] for _ in plan.order]
+        self._takes = [0] * len(graph)
+        self._loads: set[int] = set()
+        makes_value: dict[int, int] = {}
+        acts: dict[int, int] = {}
+        for step, (position, action) in enumerate(zip(plan.order, plan.step_actions, strict=True)):
+            if action is Action.LOAD:
+                self._loads.add(position)
+                continue
+            inputs = graph.inputs[position]
+            before = {makes_value.get(parent) for parent in inputs}
+            if graph.instances.get(position, position) != position:
+                before.add(acts.get(graph.parents[position][MethodCall.ORDER_PARENT]))
+            before.discard(None)
+            for other in before:
+                self._dependents[other].append(step)  # type: ignore[index]
+            self._waits[step] = len(before)
+            for parent in inputs:
+                self._takes[parent] += 1
+            acts[position] = step
+            if action is Action.EXECUTE:
+                makes_value[position] = step
+            if not before:
+                self._ready.append(step)
+        for position in graph.given_positions:
+            self._takes[position] += 1
+
+    def run(self) -> list[Any]:
+        """Submit and collect until all is done, or something failed and the rest ended."""
+        try:
+            while self._pending or (self._ready and self._error is None):
+                while self._ready and self._error is None and self._has_room():
+                    self._submit(heapq.heappop(self._ready))
+                if self._pending:
+                    self._collect(self._done.get())
+        finally:
+            for future in self._pending:
+                future.cancel()
+        if self._lost:
+            raise self._lost_error() from self._error
+        if self._error is not None:
+            raise self._error
+        for position in self._loads & self._run.graph.given_positions:
+            self._load(position)
+        return self._results
+
+    def _has_room(self) -> bool:
+        return len(self._pending) < self._max_pending
+
+    def _submit(self, step: int) -> None:
+        run, position = self._run, self._run.plan.order[step]
+        if run.blocked and run.is_blocked(position):
+            self._complete(step)
+            return
+        try:
+            task = self._task(step)
+            in_process = position in run.graph.instances and self._calls is not None
+            executor = self._calls if in_process else self._executor
+            future = executor.submit(run_task, task, os.getpid())  # type: ignore[union-attr]
+        except (RuntimeError, Replan) as error:
+            self._stop(error)
+            if not isinstance(error, Replan):
+                self._lost.append(position)
+            return
+        self._pending[future] = step
+        future.add_done_callback(self._done.put)
+
+    def _task(self, step: int) -> Task:
+        run = self._run
+        position = run.plan.order[step]
+        parents = run.graph.parents[position]
+        for parent in self._loads.intersection(parents):
+            self._load(parent)
+        node = run.graph.nodes[position]
+        return Task(
+            node.function.func,
+            node.args,
+            node.kwargs,
+            [self._results[parent] for parent in parents],
+            run.initializers.get(position),
+            run.keep(position) if run.plan.step_actions[step] is Action.EXECUTE else None,
+        )
+
+    def _load(self, position: int) -> None:
+        self._results[position] = self._run.load(position)
+        self._loads.remove(position)
+
+    def _collect(self, future: Future[Outcome]) -> None:
+        step = self._pending.pop(future)
+        if future.cancelled():
+            return
+        position = self._run.plan.order[step]
+        failure = future.exception()
+        if failure is not None:
+            self._take_down_loss(position, failure)
+            self._complete(step)
+            return
+        outcome = future.result()
+        if outcome.error is not None:
+            if self._run.fail_elsewhere(position, outcome):
+                self._stop(outcome.error)
+        elif self._run.plan.step_actions[step] is Action.EXECUTE:
+            self._run.finish_elsewhere(position, outcome)
+            if self._takes[position]:
+                self._results[position] = outcome.value
+        self._complete(step)
+
+    def _stop(self, error: BaseException) -> None:
+        """Submit nothing more; the first error is raised when all that runs has ended."""
+        if self._error is None:
+            self._error = error
+
+    def _take_down_loss(self, position: int, failure: BaseException) -> None:
+        """Tell a worker's death from what could not travel to a worker or back."""
+        if isinstance(failure, BrokenExecutor):
+            self._lost.append(position)
+            self._stop(failure)
+            return
+        add_note(failure, self._why_it_cannot_travel(position))
+        if self._run.fail(position, failure, perf_counter()):
+            self._stop(failure)
+
+    def _why_it_cannot_travel(self, position: int) -> str:
+        node = self._run.graph.nodes[position]
+        parts = {"its function": node.function.func}
+        parts |= {f"argument {index}": value for index, value in enumerate(node.args or ())}
+        parts |= {f"argument {name!r}": value for name, value in (node.kwargs or {}).items()}
+        for parent in self._run.graph.parents[position]:
+            parts[f"the result of {self._run.graph.names[parent]!r}"] = self._results[parent]
+        found = [find_unpicklable(value, name) for name, value in parts.items()]
+        reasons = "; ".join(text for text in found if text is not None)
+        if reasons:
+            return f"it can't be sent to another process: {reasons}"
+        return "its function ran, but what it returned can't be sent back from another process"
+
+    def _lost_error(self) -> WorkersLostError:
+        names = ", ".join(repr(self._run.graph.names[position]) for position in self._lost)
+        msg = (
+            f"{type(self._executor).__name__} takes no more work or lost a worker: {self._error} "
+            f"These nodes did not finish: {names}. What was saved before stays"
+        )
+        return WorkersLostError(msg)
+
+    def _complete(self, step: int) -> None:
+        for parent in self._run.graph.inputs[self._run.plan.order[step]]:
+            self._takes[parent] -= 1
+            if not self._takes[parent]:
+                self._results[parent] = None
+        for dependent in self._dependents[step]:
+            self._waits[dependent] -= 1
+            if not self._waits[dependent]:
+                heapq.heappush(self._ready, dependent)

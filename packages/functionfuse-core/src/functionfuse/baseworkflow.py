@@ -1,0 +1,216 @@
+"""What every backend's workflow has: a graph with a name, its storage, its queries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from functionfuse.backends.plugins import Plugin, check_plugin, initialize_plugins
+from functionfuse.errors import NoMatchWarning, warn
+from functionfuse.graph import Graph
+from functionfuse.node import Node
+from functionfuse.picture import to_mermaid, to_text
+from functionfuse.plan import Plan, check_reuse, make_full_plan
+from functionfuse.record import RunRecord
+from functionfuse.run import Run
+from functionfuse.saved import SavedResults
+from functionfuse.storage.base import Storage
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["BaseWorkflow", "Query"]
+
+
+class BaseWorkflow:
+    """A graph with a name, to be run by a backend that derives from this class.
+
+    Parameters
+    ----------
+    *nodes
+        Nodes, or items of nodes, whose results a run returns. The workflow runs all
+        nodes that descend from the roots above them, and what these need.
+    workflow_name
+        The name of the workflow, under which results are saved: any text.
+
+    Raises
+    ------
+    GraphError
+        If no node is given or two nodes of the graph have one name.
+    TypeError
+        If what is given is not a node, or the name not text.
+    """
+
+    def __init__(self, *nodes: Any, workflow_name: str) -> None:
+        if not isinstance(workflow_name, str):
+            msg = (
+                f"workflow_name is text, got {workflow_name!r} "
+                f"of type {type(workflow_name).__name__}"
+            )
+            raise TypeError(msg)
+        self.workflow_name = workflow_name
+        self.last_run: RunRecord | None = None
+        self.graph = Graph(nodes)
+        self.storage: Storage | None = None
+        self._logs: frozenset[int] = frozenset()
+        self._plugins: dict[int, Plugin] = {}
+        self._full_plan: Plan | None = None
+
+    def graph_traversal(self) -> Iterator[tuple[str, Node]]:
+        """Yield name and node of every node, each after its parents."""
+        for position in self.graph.order:
+            yield self.graph.names[position], self.graph.nodes[position]
+
+    def find_nodes(self, pattern: str) -> list[Node]:
+        """Return the nodes whose whole name matches a regular expression, in running order.
+
+        Raises
+        ------
+        ValueError
+            If `pattern` is not a regular expression.
+        """
+        matches = _compiled(pattern).fullmatch
+        return [node for name, node in self.graph_traversal() if matches(name)]
+
+    def query(self, pattern: str | None = None) -> Query:
+        """Select nodes, to set options on them.
+
+        Parameters
+        ----------
+        pattern
+            Regular expression that whole names match; None for all nodes.
+        """
+        return Query(self._matching(pattern), self)
+
+    def set_storage(self, object_storage: Storage) -> None:
+        """Set where results are saved, and loaded from when the workflow runs again.
+
+        Raises
+        ------
+        TypeError
+            If `object_storage` is not a storage.
+        """
+        if not isinstance(object_storage, Storage):
+            msg = (
+                "set_storage takes a storage, such as storage_factory makes, "
+                f"got {object_storage!r} of type {type(object_storage).__name__}"
+            )
+            raise TypeError(msg)
+        self.storage = object_storage
+
+    def log_nodes(self, pattern: str) -> None:
+        """Make nodes execute at every run, for what they print or draw.
+
+        Their results are never saved, and nothing below them counts as changed because of
+        them.
+
+        Parameters
+        ----------
+        pattern
+            Regular expression that whole names match.
+        """
+        nodes = self._matching(pattern)
+        self._logs |= {self.graph.positions[node] for node in nodes}
+
+    def set_plugin(self, pattern: str, plugin: Plugin) -> None:
+        """Set what prepares the worker of each node; the last one set for a node holds.
+
+        Parameters
+        ----------
+        pattern
+            Regular expression that whole names match.
+        plugin
+            An object with the methods of `functionfuse.backends.plugins.Plugin`.
+
+        Raises
+        ------
+        TypeError
+            If the plugin lacks one of the two methods.
+        """
+        check_plugin(plugin)
+        self._set_plugin(self._matching(pattern), plugin)
+
+    def _set_plugin(self, nodes: Iterable[Node], plugin: Plugin) -> None:
+        for node in nodes:
+            self._plugins[self.graph.positions[node]] = plugin
+
+    def _initialize_plugins(self) -> dict[int, Callable[[], Any]]:
+        """Call the plugins' part in the driver; return what workers call before nodes."""
+        return initialize_plugins(self._plugins) if self._plugins else {}
+
+    def to_mermaid(self) -> str:
+        """Return the graph as a Mermaid flowchart."""
+        return to_mermaid(self.graph)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Show the graph in a notebook: drawn where Jupyter draws Mermaid, else as text."""
+        return {"text/vnd.mermaid": self.to_mermaid(), "text/plain": str(self)}
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{to_text(self.graph)}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.workflow_name!r} of {len(self.graph)} nodes>"
+
+    def plan(self, *, reuse: str = "saved") -> Plan:
+        """Return what a run would do now, without running.
+
+        Parameters
+        ----------
+        reuse
+            As for `run`.
+        """
+        check_reuse(reuse)
+        return self._make_plan(self._open_saved(), reuse)
+
+    def _open_saved(self) -> SavedResults | None:
+        return None if self.storage is None else SavedResults(self.storage, self.workflow_name)
+
+    def _make_plan(self, saved: SavedResults | None, reuse: str, run: Run | None = None) -> Plan:
+        if saved is not None:
+            finished = frozenset() if run is None else run.finished
+            return saved.plan(self.graph, reuse, self._logs, finished)
+        if self._full_plan is None:
+            self._full_plan = make_full_plan(self.graph)
+        return self._full_plan
+
+    def _matching(self, pattern: str | None) -> list[Node]:
+        nodes = self.find_nodes(".*" if pattern is None else pattern)
+        if not nodes:
+            msg = f"no node of workflow {self.workflow_name!r} has a name that matches {pattern!r}"
+            warn(msg, NoMatchWarning)
+        return nodes
+
+
+class Query:
+    """Nodes of a workflow that were selected by their names.
+
+    Parameters
+    ----------
+    nodes
+        The nodes.
+    workflow
+        The workflow that they are of.
+    """
+
+    def __init__(self, nodes: Sequence[Node], workflow: BaseWorkflow) -> None:
+        self.nodes = nodes
+        self.workflow = workflow
+
+    def set_plugin(self, plugin: Plugin) -> Self:
+        """Set what prepares the workers of these nodes; see `BaseWorkflow.set_plugin`."""
+        check_plugin(plugin)
+        self.workflow._set_plugin(self.nodes, plugin)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<query of {len(self.nodes)} nodes of {self.workflow.workflow_name!r}>"
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.DOTALL)
+    except (re.error, TypeError) as error:
+        msg = f"a pattern is a regular expression for node names, got {pattern!r}: {error}"
+        raise ValueError(msg) from error

@@ -1,0 +1,107 @@
+"""What goes wrong, as a tree: each error is also a builtin's subclass.
+
+FunctionFuseError
+ ├── GraphError (ValueError)             a graph that no workflow can be made of
+ │    └── DuplicateNameError             two nodes of one name
+ ├── DamagedResultError (ValueError)     a stored result that is truncated, changed or foreign
+ ├── WorkersLostError (RuntimeError)     an executor that is shut down or whose workers died
+ └── NodeError (RuntimeError)            a node's failure whose exception can't be rebuilt here
+
+UserWarning
+ ├── ChangedNodesWarning                 saved results are reused although their making changed
+ ├── DamagedResultWarning                a damaged saved result is computed again
+ └── NoMatchWarning                      a pattern that no node's name matches
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+__all__ = [
+    "ChangedNodesWarning",
+    "DamagedResultError",
+    "DamagedResultWarning",
+    "DuplicateNameError",
+    "FunctionFuseError",
+    "GraphError",
+    "NoMatchWarning",
+    "NodeError",
+    "RemoteTraceback",
+    "WorkersLostError",
+    "add_note",
+    "warn",
+]
+
+PACKAGE = "functionfuse."
+
+logger = logging.getLogger("functionfuse")
+
+
+class FunctionFuseError(Exception):
+    """What every error of this library is."""
+
+
+class GraphError(FunctionFuseError, ValueError):
+    """A graph that no workflow can be made of."""
+
+
+class DuplicateNameError(GraphError):
+    """Two nodes of one name in a workflow."""
+
+
+class DamagedResultError(FunctionFuseError, ValueError):
+    """A stored result that is truncated, changed, or not this library's."""
+
+
+class NodeError(FunctionFuseError, RuntimeError):
+    """A node's failure whose own exception can't be rebuilt in this process."""
+
+
+class WorkersLostError(FunctionFuseError, RuntimeError):
+    """An executor takes no more work: it is shut down, or its workers died."""
+
+
+class RemoteTraceback(Exception):  # noqa: N818  It stands for what caused an error elsewhere.
+    """The traceback of an error in another process, as text; the cause of that error here."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+class ChangedNodesWarning(UserWarning):
+    """Saved results are reused by their names although what they were made from changed."""
+
+
+class DamagedResultWarning(UserWarning):
+    """A saved result is damaged or gone and will be computed again."""
+
+
+class NoMatchWarning(UserWarning):
+    """A pattern that the name of no node matches, so what was set holds for none."""
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a sentence to an exception, shown below its traceback.
+
+    Python 3.10 shows no notes: there the sentence is also logged.
+    """
+    if sys.version_info >= (3, 11):
+        error.add_note(note)
+    else:
+        error.__notes__ = [*getattr(error, "__notes__", ()), note]
+        logger.error("%s", note)
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn of something at the user's own line, the nearest outside this package."""
+    level = 1
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PACKAGE):
+        level += 1
+        frame = frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -1,0 +1,161 @@
+"""The graph of a workflow: which nodes, in what order, under which names.
+
+Nodes are positions from 0, in order of creation, so that a parent's position is always
+below its children's; everything known of them stands in sequences indexed by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+from functionfuse.errors import GraphError
+from functionfuse.names import assign_names, check_given_names
+from functionfuse.node import Construction, Instance, Item, MethodCall, Node
+from functionfuse.notebook import replaced_nodes
+from functionfuse.order import depth_first_order
+
+__all__ = ["Given", "Graph"]
+
+
+class Given:
+    """A node, or an item of one, that was given to a workflow and whose result is returned."""
+
+    __slots__ = ("keys", "node")
+
+    def __init__(self, value: Any) -> None:
+        """Check what a user gave.
+
+        Raises
+        ------
+        TypeError
+            If it is neither a node nor an item of one.
+        """
+        if isinstance(value, Item):
+            self.node, self.keys = value.node, value.keys
+        elif isinstance(value, Node):
+            self.node, self.keys = value, ()
+        else:
+            msg = (
+                f"{value!r} is an instance of a stateful node and has no result; "
+                "give a call of one of its methods"
+                if isinstance(value, Instance)
+                else f"a workflow is given nodes (calls of decorated functions) or items of "
+                f"them, got {value!r} of type {type(value).__name__}"
+            )
+            raise TypeError(msg)
+
+
+class Graph:
+    """All nodes of a workflow.
+
+    Parameters
+    ----------
+    given
+        The nodes, or items of nodes, that a user gave.
+
+    Raises
+    ------
+    GraphError
+        If none was given or two nodes have one name.
+    TypeError
+        If what was given is not a node.
+    """
+
+    def __init__(self, given: Iterable[Any]) -> None:
+        self.given = [Given(value) for value in given]
+        if not self.given:
+            msg = "a workflow needs at least one node, got none"
+            raise GraphError(msg)
+        self.nodes = sorted(_closure([g.node for g in self.given]), key=attrgetter("number"))
+        self.positions = {node: position for position, node in enumerate(self.nodes)}
+        positions = self.positions.__getitem__
+        self.parents = [tuple(map(positions, node.parents)) for node in self.nodes]
+        check_given_names(self.nodes)
+        if any(node.name is not None for node in self.nodes):
+            self.names  # noqa: B018  A given name may also be one that the workflow makes.
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The name of each node."""
+        return assign_names(self.nodes)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, int]:
+        """The position of each node, by name."""
+        return {name: position for position, name in enumerate(self.names)}
+
+    @cached_property
+    def order(self) -> list[int]:
+        """All positions in the order in which they run when nothing is saved."""
+        return depth_first_order(self.parents)
+
+    @cached_property
+    def given_positions(self) -> frozenset[int]:
+        """The positions of the nodes whose results are returned."""
+        return frozenset(self.positions[given.node] for given in self.given)
+
+    @cached_property
+    def inputs(self) -> Sequence[tuple[int, ...]]:
+        """The parents of each node whose results it takes; the others only order."""
+        if not self.instances:
+            return self.parents
+        order_parent = MethodCall.ORDER_PARENT
+        return [
+            parents[:order_parent] + parents[order_parent + 1 :]
+            if type(node) is MethodCall
+            else parents
+            for node, parents in zip(self.nodes, self.parents, strict=True)
+        ]
+
+    @cached_property
+    def instances(self) -> Mapping[int, int]:
+        """For each construction and each call on an instance, the construction's position."""
+        instances: dict[int, int] = {}
+        for position, node in enumerate(self.nodes):
+            if type(node) is Construction:
+                instances[position] = position
+            elif type(node) is MethodCall:
+                instances[position] = self.parents[position][0]
+        return instances
+
+
+def _closure(given: Sequence[Node]) -> Mapping[Node, None]:
+    """Find all nodes that run: what descends from the roots above the given, and its ancestors.
+
+    Roots above the given   r1    r2
+                             │ ╲   │
+    The given and others     a  b  g     x, an ancestor of y from outside, runs too,
+                             │           but not x's other descendant z.
+    Descendants of r1        y ◄── x ──► z
+    """
+    ancestors = _flood(given, attrgetter("parents"))
+    if all(child in ancestors for node in ancestors for child in node.children):
+        return ancestors
+    roots = [node for node in ancestors if not node.parents]
+    descendants = _flood(roots, attrgetter("children"))
+    replaced = replaced_nodes(descendants, ancestors)
+    if replaced:
+        for node in _flood(replaced, attrgetter("children")):
+            descendants.pop(node, None)
+    outside = [
+        parent for node in descendants for parent in node.parents if parent not in descendants
+    ]
+    return descendants | _flood(outside, attrgetter("parents"))
+
+
+def _flood(start: Iterable[Node], neighbours: Any) -> dict[Node, None]:
+    """Find all nodes that can be reached from some, which are among them."""
+    reached = dict.fromkeys(start)
+    stack = list(reached)
+    while stack:
+        for node in neighbours(stack.pop()):
+            if node not in reached:
+                reached[node] = None
+                stack.append(node)
+    return reached

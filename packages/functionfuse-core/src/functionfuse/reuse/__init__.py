@@ -1,0 +1,1 @@
+"""What decides whether a saved result still fits: digests of code, values and nodes."""

@@ -1,0 +1,204 @@
+"""The fingerprint of a node: what its result is made from.
+
+Each result is saved with the digests of its code, its literal arguments and its parents'
+fingerprints, so that a later run can tell which of them changed. A parent that was loaded
+contributes the fingerprint stored with it: what is computed from an old value never
+passes for something new.
+
+Instructions differ between Python's minor versions. So a second digest leaves out the
+code, of the node and of all above it; it decides where the versions differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any, NamedTuple
+
+from functionfuse.arguments import Pack, Slot
+from functionfuse.graph import Graph
+from functionfuse.node import Construction, MethodCall, Node
+from functionfuse.reuse.code import CodeDigests
+from functionfuse.reuse.values import (
+    ATOMS,
+    UnhashableValueError,
+    ValueDigests,
+    combine,
+    qualified_name,
+)
+from functionfuse.storage.format import PYTHON, Header
+from functionfuse.storage.index import Saved
+
+__all__ = ["Ancestry", "Fingerprint", "Fingerprints"]
+
+SHOWN_CHARACTERS = 80
+"""Longer literals are shown by their digest."""
+
+
+class Ancestry(NamedTuple):
+    """What a node contributes to the fingerprints of its children (16 bytes each)."""
+
+    digest: bytes
+    data_digest: bytes
+    """The same without any code."""
+
+    @classmethod
+    def passed_on(cls, parents: Sequence[Ancestry]) -> Ancestry:
+        """Return that of a node that itself never counts as changed."""
+        return cls(
+            combine(*[parent.digest for parent in parents]),
+            combine(*[parent.data_digest for parent in parents]),
+        )
+
+    @classmethod
+    def saved(cls, saved: Saved) -> Ancestry | None:
+        """Return that stored with a result, if there is one."""
+        if not saved.digest:
+            return None
+        return cls(bytes.fromhex(saved.digest), bytes.fromhex(saved.data_digest))
+
+
+class Fingerprint(NamedTuple):
+    """What a node's result is made from."""
+
+    code: bytes
+    arguments: dict[str, str]
+    """Literals, and which parents' results stand where, by parameter."""
+    upstream: bytes
+    """Digest of the parents' fingerprints."""
+    own: Ancestry
+
+    def to_header(self) -> dict[str, Any]:
+        """Return it as it is stored with a result."""
+        return {
+            "digest": self.own.digest.hex(),
+            "data_digest": self.own.data_digest.hex(),
+            "code": self.code.hex(),
+            "arguments": self.arguments,
+            "upstream": self.upstream.hex(),
+        }
+
+    def fits(self, saved: Saved) -> bool:
+        """Tell whether a saved result was made from the same."""
+        if _is_same_python(saved.python):
+            return saved.digest == self.own.digest.hex()
+        return saved.data_digest == self.own.data_digest.hex()
+
+    def changes_from(self, header: Header) -> list[str]:
+        """Say what changed since a result was saved: code, arguments by name, upstream.
+
+        Parameters
+        ----------
+        header
+            Of a result that was saved with a fingerprint.
+        """
+        changes = []
+        stored = header.fingerprint or {}
+        same_python = _is_same_python(header.python)
+        if same_python and stored.get("code") != self.code.hex():
+            changes.append("code")
+        saved = stored.get("arguments", {})
+        changes += [
+            f"argument {name}"
+            for name in {**saved, **self.arguments}
+            if saved.get(name) != self.arguments.get(name)
+        ]
+        if not changes or (same_python and stored.get("upstream") != self.upstream.hex()):
+            changes.append("upstream")
+        return changes
+
+
+class Fingerprints:
+    """Takes the fingerprints of a graph's nodes, in the order of creation.
+
+    Parameters
+    ----------
+    graph
+        The graph; its literals are digested once.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        functions = {id(node.function): node.function for node in graph.nodes}
+        self._code = CodeDigests(function.func for function in functions.values())
+        self._values = ValueDigests(self._code.own_digest)
+
+    def take(self, position: int, parents: Sequence[Ancestry]) -> Fingerprint:
+        """Take the fingerprint of one node.
+
+        Parameters
+        ----------
+        position
+            The node.
+        parents
+            What its parents contribute, in their order.
+        """
+        node = self._graph.nodes[position]
+        argument_code: list[bytes] = []
+        arguments = self._arguments(node, argument_code)
+        code = combine(self._code_digest(node), *argument_code)
+        text = repr(arguments).encode("utf-8", "surrogatepass")
+        upstream = combine(*[parent.digest for parent in parents])
+        data_upstream = [parent.data_digest for parent in parents]
+        own = Ancestry(combine(code, text, upstream), combine(text, *data_upstream))
+        return Fingerprint(code, arguments, upstream, own)
+
+    def _code_digest(self, node: Node) -> bytes:
+        """Digest the code: of a method call that of its class; of the construction none then."""
+        if isinstance(node, Construction):
+            return b""
+        if isinstance(node, MethodCall):
+            cls = node.parents[0].function.func
+            return combine(self._code.digest(cls), node.function.qualname.encode())
+        return self._code.digest(node.function.func)
+
+    def _arguments(self, node: Node, code: list[bytes]) -> dict[str, str]:
+        """Say what each argument is, and collect the code of functions in the literals."""
+        if node.args is None:
+            return {"*": str(len(node.parents))}
+        is_named = node.name is not None
+        names = _parameter_names(node.function.func)
+        by_name = {
+            names[index] if index < len(names) else str(index): value
+            for index, value in enumerate(node.args)
+        }
+        by_name |= node.kwargs or {}
+        return {name: self._text(value, is_named, code) for name, value in by_name.items()}
+
+    def _text(self, template: Any, is_named: bool, code: list[bytes]) -> str:
+        """Say what an argument is: a literal as it is written or its digest, or a parent."""
+        kind = type(template)
+        if kind is Slot:
+            path = "".join(f"[{self._text(key, is_named, code)}]" for key in template.keys)
+            return f"<parent {template.parent}>{path}"
+        if kind is Pack:
+            items = [self._text(item, is_named, code) for item in template.values]
+            if template.kind in (set, frozenset):
+                items.sort()
+            keys = [self._text(key, is_named, code) for key in template.keys]
+            return f"{template.kind.__name__}({keys}, {items})"
+        if kind in ATOMS:
+            text = repr(template)
+            if len(text) <= SHOWN_CHARACTERS:
+                return text
+        return self._digest_text(template, is_named, code)
+
+    def _digest_text(self, value: Any, is_named: bool, code: list[bytes]) -> str:
+        name = qualified_name(type(value))
+        try:
+            digest = self._values.digest(value)
+        except UnhashableValueError:
+            return name
+        code += digest.code
+        # A name says which result is meant, so chance differences don't count against it.
+        return name if is_named and not digest.is_stable else f"{name} {digest.content.hex()}"
+
+
+def _is_same_python(version: str) -> bool:
+    return version.split(".")[:2] == PYTHON.split(".")[:2]
+
+
+def _parameter_names(func: Any) -> tuple[str, ...]:
+    if not isinstance(func, FunctionType):
+        return ()
+    return func.__code__.co_varnames[: func.__code__.co_argcount]

@@ -1,0 +1,203 @@
+"""One run of a workflow: its plan, what is saved, what failed, what is returned.
+
+A backend makes a `Run`, follows its plan, and reports to it; all that concerns storage,
+failures and the record of a run is done here, alike for every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from functionfuse.arguments import take
+from functionfuse.errors import RemoteTraceback, add_note
+from functionfuse.graph import Graph
+from functionfuse.plan import Action, Plan
+from functionfuse.record import RunRecord, State
+from functionfuse.saved import Replan, SavedResults
+from functionfuse.storage.index import Saved
+from functionfuse.worker import Keep, Outcome
+
+__all__ = ["Run"]
+
+ERROR_POLICIES = ("raise", "continue")
+EXECUTED = State.EXECUTED
+
+
+class Run:
+    """A run of a workflow.
+
+    Parameters
+    ----------
+    graph
+        What runs.
+    workflow_name
+        Its name, for messages.
+    saved
+        The saved results, or None when nothing is saved.
+    on_error
+        `"raise"`: nothing new starts after a failure; `"continue"`: all that does not
+        depend on what failed runs, then the first failure is raised.
+    initializers
+        What plugins call in the worker before a node, by position.
+
+    Attributes
+    ----------
+    record
+        What became of each node so far.
+    blocked
+        Positions of nodes that failed or can't run because of one that did.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        workflow_name: str,
+        saved: SavedResults | None,
+        on_error: str,
+        initializers: Mapping[int, Callable[[], Any]],
+    ) -> None:
+        if on_error not in ERROR_POLICIES:
+            msg = f"on_error is one of {', '.join(map(repr, ERROR_POLICIES))}, got {on_error!r}"
+            raise ValueError(msg)
+        self.graph = graph
+        self.initializers = initializers
+        self.record = RunRecord(graph)
+        self._workflow_name = workflow_name
+        self._saved = saved
+        self._continues = on_error == "continue"
+        self._failures: dict[int, Exception] = {}
+        self.blocked: set[int] = set()
+
+    def begin(self, plan: Plan) -> None:
+        """Start following a plan: the first, or another after a result turned out damaged."""
+        self.plan = plan
+        if self._saved is not None:
+            for position, action in enumerate(plan.actions):
+                if action is Action.SKIP:
+                    self.record.note_skipped(position, self._stored_bytes(position))
+
+    @property
+    def finished(self) -> frozenset[int]:
+        """The nodes that were executed so far and need not be again."""
+        return self.record.executed()
+
+    def is_blocked(self, position: int) -> bool:
+        """Tell whether a node can't run because one that it depends on failed."""
+        if self.blocked.isdisjoint(self.graph.parents[position]):
+            return False
+        self.blocked.add(position)
+        return True
+
+    def load(self, position: int) -> Any:
+        """Load a node's saved result.
+
+        Raises
+        ------
+        Replan
+            If it is damaged or gone.
+        """
+        assert self._saved is not None
+        start = perf_counter()
+        with self._named(position):
+            value = self._saved.load(self.graph.names[position])
+        nbytes = self._stored_bytes(position)
+        self.record.note_loaded(position, start, perf_counter() - start, nbytes)
+        return value
+
+    def finish(self, position: int, value: Any, start: float, end: float) -> Any:
+        """Save what a node returned, if it is to be saved, and return what its consumers get.
+
+        Parameters
+        ----------
+        position
+            The node.
+        value
+            Its result.
+        start, end
+            When it started and ended, by `time.perf_counter`.
+        """
+        nbytes = 0
+        keep = None if self._saved is None else self.keep(position)
+        if keep is not None:
+            value, saved = keep.save(value, self.record.epoch(start), end - start)
+            nbytes = self._note_saved(saved)
+        self.record.note(position, EXECUTED, start, end - start, nbytes)
+        return value
+
+    def keep(self, position: int) -> Keep | None:
+        """Return what saves a node's result; None if it is not to be saved."""
+        fingerprint = self.plan.fingerprints.get(position)
+        if fingerprint is None or self._saved is None:
+            return None
+        return self._saved.keep(self.graph.names[position], fingerprint)
+
+    def finish_elsewhere(self, position: int, outcome: Outcome) -> None:
+        """Take down that a node was executed, and its result saved, by a worker."""
+        nbytes = 0 if outcome.saved is None else self._note_saved(outcome.saved)
+        start = self.record.perf_counter(outcome.started)
+        self.record.note(position, EXECUTED, start, outcome.duration, nbytes)
+
+    def fail_elsewhere(self, position: int, outcome: Outcome) -> bool:
+        """Do what `fail` does for a node that failed in a worker."""
+        assert outcome.error is not None
+        if outcome.traceback:
+            outcome.error.__cause__ = RemoteTraceback(outcome.traceback)
+        return self.fail(position, outcome.error, self.record.perf_counter(outcome.started))
+
+    def fail(self, position: int, error: BaseException, start: float) -> bool:
+        """Take down that a node failed; tell whether its error is to be raised at once."""
+        name = self.graph.names[position]
+        add_note(error, f"node {name!r} of workflow {self._workflow_name!r} failed")
+        self.record.note(position, State.FAILED, start, perf_counter() - start)
+        if not self._continues or not isinstance(error, Exception):
+            return True
+        self._failures[position] = error
+        self.blocked.add(position)
+        instance = self.graph.instances.get(position)
+        if instance is not None:
+            self.blocked.add(instance)
+        return False
+
+    def returned(self, results: Sequence[Any]) -> Any:
+        """Return what the run returns: the given nodes' results, one by itself.
+
+        Raises
+        ------
+        Exception
+            The first failure, if a node failed and the run went on.
+        """
+        if self._failures:
+            (_, first), *others = self._failures.items()
+            if others:
+                names = ", ".join(repr(self.graph.names[position]) for position, _ in others)
+                add_note(first, f"these nodes failed too: {names}")
+            raise first
+        values = []
+        for given in self.graph.given:
+            position = self.graph.positions[given.node]
+            with self._named(position):
+                values.append(take(results[position], given.keys))
+        return values[0] if len(values) == 1 else values
+
+    def _note_saved(self, saved: Saved) -> int:
+        assert self._saved is not None
+        self._saved.note(saved)
+        return saved.stamp.nbytes
+
+    def _stored_bytes(self, position: int) -> int:
+        return 0 if self._saved is None else self._saved.stored_bytes(self.graph.names[position])
+
+    @contextmanager
+    def _named(self, position: int) -> Iterator[None]:
+        """Name the node whose result can't be handed on."""
+        try:
+            yield
+        except Replan:
+            raise
+        except Exception as error:
+            name = self.graph.names[position]
+            add_note(error, f"this is about the result of node {name!r}")
+            raise

@@ -1,0 +1,120 @@
+"""The saved results of one workflow during a run: what is there, loading, saving."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from functionfuse.errors import ChangedNodesWarning, DamagedResultError, DamagedResultWarning, warn
+from functionfuse.graph import Graph
+from functionfuse.plan import Plan, make_plan
+from functionfuse.reuse.fingerprint import Fingerprint
+from functionfuse.storage.base import Storage
+from functionfuse.storage.index import Saved
+from functionfuse.worker import Keep
+
+__all__ = ["Replan", "SavedResults"]
+
+logger = logging.getLogger("functionfuse")
+
+NAMES_SHOWN = 10
+
+
+class Replan(Exception):  # noqa: N818  No user ever sees it.
+    """A saved result can't be loaded after all: the run must be planned again."""
+
+
+class SavedResults:
+    """What a storage has of a workflow.
+
+    Parameters
+    ----------
+    storage
+        The storage; it is listed once, now.
+    workflow_name
+        The workflow.
+    """
+
+    def __init__(self, storage: Storage, workflow_name: str) -> None:
+        self._storage = storage
+        self._workflow_name = workflow_name
+        listing = storage.list_saved(workflow_name)
+        self._saved = listing.saved
+        self._is_index_stale = not listing.is_indexed
+        self._has_warned = False
+        for name, error in listing.damaged.items():
+            self._warn_damaged(name, error)
+
+    def plan(
+        self,
+        graph: Graph,
+        reuse: str,
+        logs: Collection[int] = (),
+        finished: Collection[int] = (),
+    ) -> Plan:
+        """Plan a run with what is saved; see `functionfuse.plan.make_plan`."""
+        plan = make_plan(graph, self._saved, reuse, logs=logs, finished=finished)
+        if plan.changed and not self._has_warned:
+            self._has_warned = True
+            self._warn_changed(graph, plan.changed)
+        return plan
+
+    def stored_bytes(self, name: str) -> int:
+        """Return the size of a saved result; 0 if there is none."""
+        saved = self._saved.get(name)
+        return 0 if saved is None else saved.stamp.nbytes
+
+    def load(self, name: str) -> Any:
+        """Load a result that the plan counts on.
+
+        Raises
+        ------
+        Replan
+            If it is damaged or gone; it is then no longer counted on.
+        """
+        try:
+            return self._storage.read_task(self._workflow_name, name)
+        except (DamagedResultError, FileNotFoundError) as error:
+            del self._saved[name]
+            self._is_index_stale = True
+            self._warn_damaged(name, error)
+            raise Replan from error
+
+    def keep(self, name: str, fingerprint: Fingerprint) -> Keep:
+        """Return what saves the result of a node, here or in a worker."""
+        return Keep(self._storage, self._workflow_name, name, fingerprint.to_header())
+
+    def note(self, saved: Saved) -> None:
+        """Take down that a result was saved."""
+        self._saved[saved.task] = saved
+        self._is_index_stale = True
+
+    def write_index(self) -> None:
+        """Write down what is saved, for the next run."""
+        if not self._is_index_stale:
+            return
+        try:
+            self._storage.write_index(self._workflow_name, self._saved.values())
+        except OSError:
+            # The next run reads headers instead.
+            logger.warning("no index of workflow %r written", self._workflow_name, exc_info=True)
+
+    def _warn_changed(self, graph: Graph, changed: Mapping[int, Fingerprint]) -> None:
+        lines = []
+        for position, fingerprint in list(changed.items())[:NAMES_SHOWN]:
+            name = graph.names[position]
+            header = self._storage.read_header(self._workflow_name, name)
+            lines.append(f"  {name!r}: {', '.join(fingerprint.changes_from(header))}")
+        if len(changed) > NAMES_SHOWN:
+            lines.append(f"  and {len(changed) - NAMES_SHOWN} more")
+        msg = (
+            f"{len(changed)} saved results of workflow {self._workflow_name!r} are reused by "
+            "their names although what they were made from changed (run(reuse='unchanged') "
+            "executes them again):\n" + "\n".join(lines)
+        )
+        warn(msg, ChangedNodesWarning)
+
+    def _warn_damaged(self, name: str, error: Exception) -> None:
+        msg = f"{error}; node {name!r} counts as not saved and executes again"
+        warn(msg, DamagedResultWarning)

@@ -1,0 +1,111 @@
+"""What a serializer is, and what a storage hands to it."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from typing import IO, Any, Protocol
+
+__all__ = ["FILE_PROTOCOL", "S3_PROTOCOL", "FileProtocol", "Serializer"]
+
+FILE_PROTOCOL = "file"
+"""Key of the `FileProtocol` in the protocols of a storage that keeps files."""
+
+S3_PROTOCOL = "S3"
+"""Key, in the protocols of a storage in S3, of a dict with `client` and `folder`."""
+
+CHUNK_BYTES = 1 << 20
+
+
+class Serializer(Protocol):
+    """What writes, reads and removes the objects of one class; usually itself a class."""
+
+    name: str
+    """Stands in results: it must stay the same."""
+    serializer_class: type
+    """The class; objects of its subclasses are pickled as usual."""
+
+    def pickle(self, obj: Any, protocols: Mapping[str, Any]) -> tuple[str, Any]:
+        """Write an object; return the serializer's name and a persistent id of literals."""
+
+    def unpickle(self, pid: Any, protocols: Mapping[str, Any]) -> Any:
+        """Read the object with a persistent id."""
+
+    def remove(self, pid: Any, protocols: Mapping[str, Any]) -> None:
+        """Remove what was written for a persistent id."""
+
+
+class FileProtocol:
+    """The files that serializers make for the results of one workflow.
+
+    Parameters
+    ----------
+    folder
+        Where the files are; made when the first is written.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self.used: dict[str, None] = {}
+        """Names of the files that were opened or whose path was asked for, in order."""
+
+    def path(self, filename: str) -> str:
+        """Return the path of a file, for libraries that want one; its folder is there.
+
+        Raises
+        ------
+        ValueError
+            If `filename` is more than the name of a file.
+        """
+        if not filename or filename != os.path.basename(filename) or filename in (".", ".."):  # noqa: PTH119
+            msg = f"a serializer's file has a name without folders, got {filename!r}"
+            raise ValueError(msg)
+        if not self.used:
+            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
+        self.used[filename] = None
+        return os.path.join(self._folder, filename)  # noqa: PTH118
+
+    def open(self, filename: str, mode: str = "rb") -> IO[Any]:
+        """Open a file.
+
+        Parameters
+        ----------
+        filename
+            Its name. For writing it must be a new one, such as `uuid.uuid4` gives: an
+            earlier result's file must stay until that result is replaced.
+        mode
+            As for the builtin `open`.
+
+        Raises
+        ------
+        FileExistsError
+            If it is to be written and is there already.
+        FileNotFoundError
+            If it is to be read and is absent.
+        """
+        if filename not in self.used:
+            mode = mode.replace("w", "x").replace("a", "x")
+        return open(self.path(filename), mode)  # noqa: PTH123, SIM115
+
+    def remove(self, filename: str) -> None:
+        """Remove a file; nothing if it is absent."""
+        try:
+            os.unlink(self.path(filename))  # noqa: PTH108
+        except FileNotFoundError:
+            return
+
+    def checksum(self, filename: str) -> tuple[int, int]:
+        """Return a file's size in bytes and its crc32.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is absent.
+        """
+        nbytes = checksum = 0
+        with self.open(filename) as file:
+            while chunk := file.read(CHUNK_BYTES):
+                nbytes += len(chunk)
+                checksum = zlib.crc32(chunk, checksum)
+        return nbytes, checksum

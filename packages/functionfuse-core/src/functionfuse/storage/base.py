@@ -1,0 +1,332 @@
+"""The methods that every storage has, whatever place it keeps bytes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from functionfuse.errors import DamagedResultError
+from functionfuse.storage.filenames import CUT_MARK, decode_filename, encode_filename
+from functionfuse.storage.format import HEAD_BYTES, Header, StoredResult, encode
+from functionfuse.storage.index import Saved, dump_index, load_index
+from functionfuse.storage.keeper import Keeper, Stamp
+
+__all__ = ["NOTES_FOLDER", "Listing", "Saved", "Storage"]
+
+NOTES_FOLDER = ".functionfuse"
+"""Folder of all that is no result; no workflow's folder can be called so."""
+
+
+class Listing(NamedTuple):
+    """What a storage has of a workflow, by the tasks' names."""
+
+    saved: dict[str, Saved]
+    damaged: dict[str, DamagedResultError]
+    is_indexed: bool
+    """Whether the index had it all, so that it need not be written anew."""
+
+
+class Storage:
+    """Keeps the results of workflows' nodes under their names.
+
+    A storage is a small handle: it can be pickled and used in other processes, and on
+    other machines where its place can be reached.
+
+    Parameters
+    ----------
+    keeper
+        Keeps the bytes.
+
+    Notes
+    -----
+    Results are pickles, and loading a pickle runs code: read only what you trust.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._always_read = False
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> Storage:
+        """Make a storage from the options that `storage_factory` was given.
+
+        Raises
+        ------
+        ValueError
+            If an option is missing or unknown.
+        """
+        import inspect
+
+        signature = inspect.signature(cls)
+        try:
+            signature.bind(**options)
+        except TypeError as error:
+            msg = f"a {cls.__name__} takes the options {', '.join(signature.parameters)}: {error}"
+            raise ValueError(msg) from None
+        return cls(**options)
+
+    @property
+    def always_read(self) -> bool:
+        """Whether consumers of a result get what is read back after it was saved."""
+        return self._always_read
+
+    @always_read.setter
+    def always_read(self, value: bool) -> None:
+        self._always_read = bool(value)
+
+    def new_workflow(self, workflow_name: str) -> None:
+        """Make ready for results of a workflow; what is saved stays.
+
+        Raises
+        ------
+        OSError
+            If nothing can be written.
+        """
+        self._keeper.prepare(NOTES_FOLDER)  # Only now is it known whether keys fold case.
+        self._keeper.prepare(self._folder(workflow_name))
+
+    def save(
+        self,
+        workflow_name: str,
+        task_name: str,
+        obj: Any,
+        *,
+        fingerprint: Mapping[str, Any] | None = None,
+        started: float | None = None,
+        duration: float | None = None,
+    ) -> Saved:
+        """Save a result; one of the same name is replaced.
+
+        Parameters
+        ----------
+        workflow_name, task_name
+            Any text.
+        obj
+            Anything that can be pickled, None included.
+        fingerprint
+            What the result was made from (see `functionfuse.reuse`).
+        started
+            When the node started, in seconds since the epoch.
+        duration
+            How long the node ran, in seconds.
+
+        Returns
+        -------
+        Saved
+            What is known of the result now.
+
+        Raises
+        ------
+        OSError
+            If it can't be written; the earlier result is then still there.
+        """
+        key = self._key(workflow_name, task_name)
+        header = Header(task_name, fingerprint, started, duration)
+        pieces = encode(obj, header)
+        try:
+            stamp = self._keeper.write(key, pieces)
+        except FileNotFoundError:
+            self.new_workflow(workflow_name)
+            stamp = self._keeper.write(self._key(workflow_name, task_name), pieces)
+        return _saved(header, stamp)
+
+    def read_task(self, workflow_name: str, task_name: str, *, verify: bool = True) -> Any:
+        """Read a saved result.
+
+        Parameters
+        ----------
+        workflow_name, task_name
+            What it was saved under.
+        verify
+            Whether to check all bytes. Without, a large array in a file is not read before
+            it is used.
+
+        Raises
+        ------
+        FileNotFoundError
+            If nothing is saved under the names.
+        DamagedResultError
+            If what is saved is truncated, changed or foreign.
+        """
+        folder, filename = self._folder(workflow_name), self._filename(task_name)
+        try:
+            data = self._keeper.read(f"{folder}/{filename}")
+        except FileNotFoundError as error:
+            raise self._absence(workflow_name, task_name) from error
+        return self._stored(data, folder, filename).load(verify=verify)
+
+    def read_header(self, workflow_name: str, task_name: str) -> Header:
+        """Read what a saved result says of itself; errors as in `read_task`."""
+        folder, filename = self._folder(workflow_name), self._filename(task_name)
+        try:
+            return self._header(folder, filename)
+        except FileNotFoundError as error:
+            raise self._absence(workflow_name, task_name) from error
+
+    def file_exists(self, workflow_name: str, task_name: str) -> bool:
+        """Tell whether a result is saved."""
+        try:
+            self._keeper.read_head(self._key(workflow_name, task_name), 1)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list_tasks(self, workflow_name: str, pattern: str) -> list[str]:
+        """List the names of saved results.
+
+        Parameters
+        ----------
+        workflow_name
+            A workflow; one that is absent has no results.
+        pattern
+            Shell-style pattern (`*`, `?`, `[…]`) that names match, case counting.
+
+        Returns
+        -------
+        list of str
+            Sorted names.
+        """
+        folder = self._folder(workflow_name)
+        names = [self._task_name(folder, filename) for filename in self._keeper.list(folder)]
+        return sorted(name for name in names if name is not None and fnmatchcase(name, pattern))
+
+    def remove_task(
+        self, workflow_name: str, task_name: str | None = None, pattern: str | None = None
+    ) -> None:
+        """Remove results.
+
+        Parameters
+        ----------
+        workflow_name
+            A workflow.
+        task_name
+            The name of one result; ignored if a pattern is given.
+        pattern
+            Shell-style pattern of names to remove; none need match.
+
+        Raises
+        ------
+        FileNotFoundError
+            If no result has the name.
+        ValueError
+            If neither a name nor a pattern is given.
+        """
+        if pattern is not None:
+            names = self.list_tasks(workflow_name, pattern)
+        elif task_name is not None:
+            names = [task_name]
+        else:
+            msg = "remove_task removes the result of a task_name, or all that match a pattern"
+            raise ValueError(msg)
+        for name in names:
+            try:
+                self._keeper.remove(self._key(workflow_name, name))
+            except FileNotFoundError as error:
+                if pattern is None:  # Else another process has removed it since it was listed.
+                    raise self._absence(workflow_name, name) from error
+
+    def remove_workflow(self, workflow_name: str) -> None:
+        """Remove a workflow with all its results; nothing if it is absent."""
+        folder = self._folder(workflow_name)
+        self._keeper.remove_folder(folder)
+        self._keeper.remove_folder(f"{NOTES_FOLDER}/{folder}")
+
+    def list_saved(self, workflow_name: str) -> Listing:
+        """Return what is known of all saved results, with one listing and one index.
+
+        Headers are read only of results that came after the index was written.
+        """
+        folder = self._folder(workflow_name)
+        index = self._read_index(folder)
+        saved: dict[str, Saved] = {}
+        damaged: dict[str, DamagedResultError] = {}
+        is_indexed = True
+        for filename, stamp in self._keeper.list(folder).items():
+            entry = index.get(filename)
+            if entry is None or entry.stamp != stamp:
+                is_indexed = False
+                try:
+                    header = self._header(folder, filename)
+                except DamagedResultError as error:
+                    name = self._task_name(folder, filename)
+                    if name is not None:
+                        damaged[name] = error
+                    continue
+                except FileNotFoundError:  # Removed since it was listed.
+                    continue
+                entry = _saved(header, stamp)
+            saved[entry.task] = entry
+        return Listing(saved, damaged, is_indexed)
+
+    def write_index(self, workflow_name: str, entries: Iterable[Saved]) -> None:
+        """Write down what is known of the results, for the next `list_saved`."""
+        folder = f"{NOTES_FOLDER}/{self._folder(workflow_name)}"
+        index = dump_index({self._filename(entry.task): entry for entry in entries})
+        self._keeper.prepare(folder)
+        self._keeper.write(f"{folder}/index", encode(index, Header("index")))
+
+    def _read_index(self, folder: str) -> Mapping[str, Saved]:
+        key = f"{NOTES_FOLDER}/{folder}/index"
+        try:
+            return load_index(StoredResult(self._keeper.read(key), key).load())
+        except (FileNotFoundError, DamagedResultError):
+            return {}
+
+    def _header(self, folder: str, filename: str) -> Header:
+        head = self._keeper.read_head(f"{folder}/{filename}", HEAD_BYTES)
+        try:
+            return self._stored(head, folder, filename).header
+        except DamagedResultError:
+            if len(head) < HEAD_BYTES:
+                raise
+            data = self._keeper.read(f"{folder}/{filename}")
+            return self._stored(data, folder, filename).header
+
+    def _stored(self, data: memoryview, folder: str, filename: str) -> StoredResult:
+        where = f"{folder}/{filename} in {self!r}"
+        result = StoredResult(data, where)
+        if self._filename(result.header.task) != filename:
+            msg = f"{where} is the result of another node, {result.header.task!r}"
+            raise DamagedResultError(msg)
+        return result
+
+    def _folder(self, workflow_name: str) -> str:
+        return self._encode("workflow", workflow_name)
+
+    def _filename(self, task_name: str) -> str:
+        return self._encode("task", task_name)
+
+    def _key(self, workflow_name: str, task_name: str) -> str:
+        return f"{self._folder(workflow_name)}/{self._filename(task_name)}"
+
+    def _encode(self, what: str, name: str) -> str:
+        if not isinstance(name, str):
+            msg = f"the name of a {what} is text, got {name!r} of type {type(name).__name__}"
+            raise TypeError(msg)
+        return encode_filename(name, folds_case=self._keeper.folds_case)
+
+    def _task_name(self, folder: str, filename: str) -> str | None:
+        """Return the name that a file name stands for; None if it is that of no task."""
+        try:
+            if CUT_MARK in filename:
+                return self._header(folder, filename).task
+            name = decode_filename(filename)
+        except (DamagedResultError, FileNotFoundError, UnicodeDecodeError):
+            return None
+        return name if self._filename(name) == filename else None
+
+    def _absence(self, workflow_name: str, task_name: str) -> FileNotFoundError:
+        msg = f"{self!r} has no result of {task_name!r} in workflow {workflow_name!r}"
+        return FileNotFoundError(msg)
+
+
+def _saved(header: Header, stamp: Stamp) -> Saved:
+    fingerprint = header.fingerprint or {}
+    return Saved(
+        header.task,
+        stamp,
+        header.python,
+        fingerprint.get("digest", ""),
+        fingerprint.get("data_digest", ""),
+    )

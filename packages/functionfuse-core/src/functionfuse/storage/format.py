@@ -1,0 +1,258 @@
+"""The result format: one object as bytes, the same in every storage.
+
+::
+
+    prefix      8 bytes magic, header's length and crc32 (4 bytes each, little endian)
+    header      JSON: the task's name, fingerprint, times, and the blocks' sizes
+    blocks      the pickle (protocol 5), then its out-of-band buffers as they are in
+                memory; each starts at a multiple of 64 bytes
+    checksums   crc32 (4 bytes, little endian) of each 4 MiB of all that stands before
+
+Buffers (arrays, data frames) are neither copied when written nor, where the file is
+mapped, when read. A truncated, changed or foreign file never passes for a result.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import struct
+import sys
+import threading
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from functionfuse.errors import DamagedResultError
+
+__all__ = ["HEAD_BYTES", "Buffer", "Header", "StoredResult", "encode", "write"]
+
+MAGIC = b"\x89fuse\r\n\x1a"
+PREFIX = struct.Struct("<8sII")
+ALIGNMENT = 64
+CHUNK_BYTES = 4 << 20
+THREAD_BYTES = 1 << 19
+"""From this size on, a thread that takes the checksums costs less than it saves."""
+
+IN_BAND_BYTES = 1024
+"""Smaller buffers stay inside the pickle: a block of its own costs more than a copy."""
+
+HEAD_BYTES = 4096
+"""A read of this many bytes from the start nearly always holds the whole header."""
+
+FORMAT = 1
+PYTHON = sys.version.partition(" ")[0]
+
+Buffer = bytes | memoryview
+"""One byte an item, so that `len` is the size."""
+
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Header(NamedTuple):
+    """What a stored result says of itself."""
+
+    task: str
+    fingerprint: Mapping[str, Any] | None = None
+    """What the result was made from (see `functionfuse.reuse`); None when saved by hand."""
+    started: float | None = None
+    """When the node started, in seconds since the epoch."""
+    duration: float | None = None
+    """How long the node ran, in seconds."""
+    python: str = PYTHON
+    """Version of the Python that made the result."""
+    pickler: str = "pickle"
+    """The library that wrote the pickle."""
+    blocks: Sequence[int] = ()
+    """Sizes in bytes: of the pickle, then of each buffer."""
+    format: int = FORMAT
+
+
+def encode(value: Any, header: Header) -> list[Buffer]:
+    """Turn an object into the bytes of a result, in pieces to be written in order.
+
+    Parameters
+    ----------
+    value
+        Anything that can be pickled.
+    header
+        All but the sizes of the blocks.
+
+    Returns
+    -------
+    list of buffers
+        All but the checksums. The large ones are the memory of `value` itself.
+    """
+    buffers: list[memoryview] = []
+
+    def out_of_band(buffer: pickle.PickleBuffer) -> bool:
+        raw = buffer.raw()
+        if raw.nbytes < IN_BAND_BYTES:
+            return True
+        buffers.append(raw)
+        return False
+
+    blocks: list[Buffer] = [pickle.dumps(value, protocol=5, buffer_callback=out_of_band), *buffers]
+    fields = dict(zip(Header._fields, header, strict=True), blocks=[*map(len, blocks)])
+    text = _to_json(fields).encode()
+    start = PREFIX.pack(MAGIC, len(text), zlib.crc32(text)) + text
+    pieces: list[Buffer] = [start]
+    size = len(start)
+    for block in blocks:
+        padding = -size % ALIGNMENT
+        pieces += (bytes(padding), block)
+        size += padding + len(block)
+    return pieces
+
+
+def write(pieces: Sequence[Buffer], write_all: Callable[[Buffer], Any]) -> None:
+    """Write the pieces of a result and their checksums.
+
+    Parameters
+    ----------
+    pieces
+        What `encode` gave.
+    write_all
+        Writes a whole buffer. While it writes large ones, a thread takes the checksums.
+    """
+    if sum(map(len, pieces)) < THREAD_BYTES:
+        write_all(b"".join((*pieces, _table([_checksum(pieces)]))))
+        return
+    chunks = list(_chunks(pieces))
+    sums: list[int] = []
+    thread = threading.Thread(target=lambda: sums.extend(map(_checksum, chunks)))
+    thread.start()
+    try:
+        for chunk in chunks:
+            for piece in chunk:
+                write_all(piece)
+    finally:
+        thread.join()
+    write_all(_table(sums))
+
+
+class StoredResult:
+    """A result as it is stored.
+
+    Parameters
+    ----------
+    data
+        All bytes of it, or its start: then only the header can be read.
+    where
+        Where it is stored, for messages.
+
+    Raises
+    ------
+    DamagedResultError
+        If the header is not whole.
+    """
+
+    def __init__(self, data: memoryview, where: str) -> None:
+        self._data = data
+        self._where = where
+        self.header = self._read_header()
+
+    def _read_header(self) -> Header:
+        if len(self._data) < PREFIX.size or bytes(self._data[: len(MAGIC)]) != MAGIC:
+            self._refuse(_describe_foreign(self._data))
+        _, length, checksum = PREFIX.unpack_from(self._data)
+        text = self._data[PREFIX.size : PREFIX.size + length]
+        if len(text) < length:
+            self._refuse("it ends inside its header")
+        if zlib.crc32(text) != checksum:
+            self._refuse("its header was changed")
+        fields = json.loads(str(text, "ascii"))
+        if fields["format"] != FORMAT:
+            self._refuse(f"it has format {fields['format']}, and this version reads {FORMAT}")
+        self._start = PREFIX.size + length
+        return Header(*map(fields.get, Header._fields))
+
+    def load(self, *, verify: bool = True) -> Any:
+        """Return the object; its buffers are those of the data, without a copy.
+
+        Parameters
+        ----------
+        verify
+            Whether to check the blocks' checksums; the header and size always are.
+
+        Raises
+        ------
+        DamagedResultError
+            If a byte is missing or was changed.
+        """
+        data = self._data
+        blocks = []
+        end = self._start
+        for size in self.header.blocks:
+            start = end + -end % ALIGNMENT
+            end = start + size
+            blocks.append(data[start:end])
+        nbytes = end + 4 * -(-end // CHUNK_BYTES)
+        if len(data) != nbytes:
+            self._refuse(f"it has {len(data)} bytes where {nbytes} were written")
+        if verify and data[end:] != _table(_checksums([*_chunks([data[:end]])])):
+            self._refuse("its bytes were changed")
+        return pickle.loads(blocks[0], buffers=blocks[1:])
+
+    def _refuse(self, why: str) -> NoReturn:
+        msg = f"{self._where} is not a whole result: {why}"
+        raise DamagedResultError(msg)
+
+
+def _describe_foreign(data: memoryview) -> str:
+    """Say what a file is that does not start as a result does."""
+    start = bytes(data[:2])
+    if not start:
+        return "it is empty"
+    if b"\x80\x02" <= start <= b"\x80\x05":
+        return (
+            "it is a plain pickle, as functionfuse 0.0.1 wrote (pickle, then 20 bytes of sha1); "
+            "load it with that version, or remove it and run the node again"
+        )
+    return f"it starts with {start!r}, which no result does"
+
+
+def _chunks(pieces: Iterable[Buffer]) -> Iterator[list[memoryview]]:
+    """Cut pieces into chunks, each a list of the parts that make it up."""
+    chunk: list[memoryview] = []
+    room = CHUNK_BYTES
+    for piece in pieces:
+        rest = memoryview(piece)
+        while len(rest):
+            chunk.append(rest[:room])
+            rest, room = rest[room:], room - len(chunk[-1])
+            if not room:
+                yield chunk
+                chunk, room = [], CHUNK_BYTES
+    if chunk:
+        yield chunk
+
+
+def _checksum(chunk: Iterable[Buffer]) -> int:
+    checksum = 0
+    for part in chunk:
+        checksum = zlib.crc32(part, checksum)
+    return checksum
+
+
+def _checksums(chunks: Sequence[Sequence[memoryview]]) -> list[int]:
+    """Checksum all chunks, a second thread taking half of them."""
+    half = len(chunks) // 2
+    if not half:
+        return [*map(_checksum, chunks)]
+    sums: list[int] = []
+    thread = threading.Thread(target=lambda: sums.extend(map(_checksum, chunks[:half])))
+    thread.start()
+    try:
+        rest = [*map(_checksum, chunks[half:])]
+    finally:
+        thread.join()
+    return sums + rest
+
+
+def _table(checksums: Iterable[int]) -> bytes:
+    table = array("I", checksums)
+    if sys.byteorder == "big":
+        table.byteswap()
+    return table.tobytes()

@@ -1,0 +1,81 @@
+"""What a kind of storage must be able to do: keep bytes under keys."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from functionfuse.storage.format import Buffer
+
+__all__ = ["Keeper", "Stamp"]
+
+
+class Stamp(NamedTuple):
+    """What a listing tells of the bytes under a key."""
+
+    nbytes: int
+    version: str
+    """Differs whenever the bytes under the key were written anew."""
+
+
+class Keeper(ABC):
+    """Keeps bytes in a place, under keys such as `classifier/model`.
+
+    The parts of a key are names of files and folders, divided by `/`. A keeper is a small
+    handle: it can be pickled and used in another process or on another machine.
+    """
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether the keys `a` and `A` are one."""
+        return False
+
+    @abstractmethod
+    def prepare(self, folder: str) -> None:
+        """Make a folder ready to write into, or fail.
+
+        Raises
+        ------
+        OSError
+            If nothing can be written there.
+        """
+
+    @abstractmethod
+    def write(self, key: str, pieces: Sequence[Buffer]) -> Stamp:
+        """Write a result: its pieces and their checksums (see `format.write`).
+
+        Whoever reads the key meanwhile finds the old bytes, the new, or none; never a part.
+        """
+
+    @abstractmethod
+    def read(self, key: str) -> memoryview:
+        """Return all bytes, in memory that may be written to.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is nothing under the key.
+        """
+
+    @abstractmethod
+    def read_head(self, key: str, nbytes: int) -> memoryview:
+        """Return the first bytes, at most `nbytes`; otherwise as `read`."""
+
+    @abstractmethod
+    def list(self, folder: str) -> Mapping[str, Stamp]:
+        """Return what is directly in a folder, by name; nothing if it is absent."""
+
+    @abstractmethod
+    def remove(self, key: str) -> None:
+        """Remove what is under a key.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is nothing under the key.
+        """
+
+    @abstractmethod
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder with all in it; nothing if it is absent."""

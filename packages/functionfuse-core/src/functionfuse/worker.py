@@ -1,0 +1,125 @@
+"""Running one node somewhere else: in a thread, another process, or on another machine."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from functionfuse.errors import NodeError
+from functionfuse.execution import Awaiter, execute
+from functionfuse.storage.base import Storage
+from functionfuse.storage.index import Saved
+
+__all__ = ["Keep", "Outcome", "Task", "run_task"]
+
+
+class Keep(NamedTuple):
+    """Where a node's result is saved, and what is noted with it; it goes to workers."""
+
+    storage: Storage
+    workflow_name: str
+    name: str
+    fingerprint: dict[str, Any]
+
+    def save(self, value: Any, started: float, duration: float) -> tuple[Any, Saved]:
+        """Save a result; return what its consumers get, and what is known of it now.
+
+        Parameters
+        ----------
+        value
+            The result.
+        started
+            When the node started, in seconds since the epoch.
+        duration
+            How long it ran, in seconds.
+        """
+        saved = self.storage.save(
+            self.workflow_name,
+            self.name,
+            value,
+            fingerprint=self.fingerprint,
+            started=started,
+            duration=duration,
+        )
+        if self.storage.always_read:
+            value = self.storage.read_task(self.workflow_name, self.name)
+        return value, saved
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that a worker needs to run a node."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...] | None
+    kwargs: dict[str, Any] | None
+    values: list[Any]
+    """The parents' results."""
+    initialize: Callable[[], Any] | None = None
+    """What a plugin calls before the node."""
+    keep: Keep | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of a node in a worker."""
+
+    value: Any
+    error: BaseException | None
+    traceback: str
+    """Of the error, as text, if it comes from another process."""
+    started: float
+    """Seconds since the epoch."""
+    duration: float
+    """Seconds."""
+    saved: Saved | None
+
+
+def run_task(task: Task, driver_pid: int) -> Outcome:
+    """Run a node and save its result here, where it was made.
+
+    Parameters
+    ----------
+    task
+        The node.
+    driver_pid
+        Process of the driver: an error for another process is made fit to travel.
+
+    Returns
+    -------
+    Outcome
+        With the error that the node raised, if any: what this function itself raises is
+        no fault of the node's function.
+    """
+    started, start = time.time(), time.perf_counter()
+    try:
+        with Awaiter() as awaiter:
+            if task.initialize is not None:
+                task.initialize()
+            value = execute(task.func, task.args, task.kwargs, task.values, awaiter)
+        duration = time.perf_counter() - start
+        saved = None
+        if task.keep is not None:
+            value, saved = task.keep.save(value, started, duration)
+    except BaseException as error:
+        duration = time.perf_counter() - start
+        if os.getpid() == driver_pid:
+            return Outcome(None, error, "", started, duration, None)
+        text = "".join(traceback.format_exception(error))
+        return Outcome(None, _portable(error), text, started, duration, None)
+    return Outcome(value, None, "", started, duration, saved)
+
+
+def _portable(error: BaseException) -> BaseException:
+    """Return an exception that can be rebuilt in another process."""
+    try:
+        rebuilt = pickle.loads(pickle.dumps(error))
+    except Exception:  # Exceptions pickle by code of their own.
+        rebuilt = None
+    if type(rebuilt) is type(error):
+        return error
+    return NodeError(f"{type(error).__module__}.{type(error).__qualname__}: {error}")

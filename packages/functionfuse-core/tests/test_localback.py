@@ -1,0 +1,230 @@
+"""LocalWorkflow: the conformance suite, and what is special to running in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+import weakref
+
+import pytest
+
+from functionfuse import workflow
+from functionfuse.backends.builtin.localback import LocalWorkflow
+from functionfuse.storage.filestorage import FileStorage
+from functionfuse.testing import Backend, BackendTests
+
+
+class TestLocalWorkflow(BackendTests):
+    @pytest.fixture
+    def backend(self):
+        return Backend(LocalWorkflow)
+
+
+class Tracked:
+    """A result whose life is watched."""
+
+    alive: weakref.WeakSet[Tracked] = weakref.WeakSet()
+    most = 0
+
+    def __init__(self):
+        Tracked.alive.add(self)
+        Tracked.most = max(Tracked.most, len(Tracked.alive))
+
+    @classmethod
+    def reset(cls):
+        cls.alive.clear()
+        cls.most = 0
+
+
+@workflow
+def make_tracked(*inputs):
+    return Tracked()
+
+
+@workflow
+def count(inputs):
+    return len(inputs)
+
+
+@workflow
+def one(value):
+    return 1
+
+
+def test_a_result_is_dropped_when_its_last_consumer_is_done():
+    """Chains are run one by one, and each keeps one result and the one made from it.
+
+    t ─► t ─► t ─► one ─┐
+    t ─► t ─► t ─► one ─┴─► count
+    """
+    Tracked.reset()
+    ends = [one(make_tracked(make_tracked(make_tracked(i)))) for i in range(20)]
+    assert LocalWorkflow(count(ends), workflow_name="w").run() == 20
+    assert Tracked.most == 2
+    assert len(Tracked.alive) == 0
+
+
+def test_results_that_nothing_takes_are_dropped_at_once():
+    Tracked.reset()
+    root = one(0)
+    for _ in range(10):
+        make_tracked(root)
+    assert LocalWorkflow(one(root), workflow_name="w").run() == 1
+    assert Tracked.most == 1
+
+
+def test_given_results_are_kept():
+    Tracked.reset()
+    nodes = [make_tracked(i) for i in range(5)]
+    results = LocalWorkflow(*nodes, workflow_name="w").run()
+    assert len(set(map(id, results))) == len(Tracked.alive) == 5
+
+
+def test_a_run_keeps_no_results():
+    Tracked.reset()
+    w = LocalWorkflow(make_tracked(), workflow_name="w")
+    w.run()
+    assert len(Tracked.alive) == 0
+
+
+def test_nodes_run_depth_first_in_the_order_written():
+    """Two chains of two; the order of execution is that of reading."""
+    order = []
+    note = workflow(lambda name, *inputs: order.append(name))
+    root = note("root")
+    b = note("b", note("a", root))
+    d = note("d", note("c", root))
+    LocalWorkflow(note("end", b, d), workflow_name="w").run()
+    assert order == ["root", "a", "b", "c", "d", "end"]
+
+
+def test_serial_runs_start_no_thread():
+    threads = workflow(lambda: {thread.name for thread in threading.enumerate()})()
+    before = {thread.name for thread in threading.enumerate()}
+    assert LocalWorkflow(threads, workflow_name="w").run() == before
+
+
+def test_async_nodes_run_where_a_loop_is_running_already():
+    @workflow
+    async def loop_of(*inputs):
+        await asyncio.sleep(0)
+        return id(asyncio.get_running_loop()), threading.get_ident()
+
+    async def notebook_cell():
+        first = loop_of()
+        return LocalWorkflow(first, loop_of(first), workflow_name="w").run()
+
+    (loop, thread), second = asyncio.run(notebook_cell())
+    assert (loop, thread) == second
+    assert thread != threading.get_ident()
+
+
+def test_async_nodes_of_a_run_share_one_loop_of_this_thread():
+    @workflow
+    async def loop_of(*inputs):
+        return id(asyncio.get_running_loop()), threading.get_ident()
+
+    first = loop_of()
+    results = LocalWorkflow(first, loop_of(first), workflow_name="w").run()
+    assert results[0] == results[1]
+    assert results[0][1] == threading.get_ident()
+
+
+def test_what_an_async_node_left_running_is_ended():
+    ended = []
+
+    async def linger():
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append(True)
+
+    @workflow
+    async def spawn():
+        task = asyncio.get_running_loop().create_task(linger())
+        await asyncio.sleep(0)
+        return task.done()
+
+    assert LocalWorkflow(spawn(), workflow_name="w").run() is False
+    assert ended == [True]
+
+
+def test_a_keyboard_interrupt_leaves_the_storage_good(tmp_path):
+    """first ─► interrupted ─► last; the second run goes on after the first node."""
+    storage = FileStorage(tmp_path)
+    calls, interrupted = [], ["interrupted"]
+
+    def build():
+        @workflow
+        def step(name, *inputs):
+            calls.append(name)
+            if name in interrupted:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(10)
+            return name
+
+        first = step("first").set_name("first")
+        middle = step("interrupted", first).set_name("interrupted")
+        w = LocalWorkflow(step("last", middle).set_name("last"), workflow_name="w")
+        w.set_storage(storage)
+        return w
+
+    w = build()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        w.run()
+    assert any("'interrupted'" in note for note in caught.value.__notes__)
+    assert w.last_run["interrupted"].state == "failed"
+    assert storage.list_saved("w").is_indexed
+    calls.clear()
+    interrupted.clear()
+    assert build().run() == "last"
+    assert calls == ["interrupted", "last"]
+
+
+def test_a_read_only_place_fails_before_anything_runs(tmp_path):
+    calls = []
+    w = LocalWorkflow(workflow(calls.append)(1), workflow_name="w")
+    (tmp_path / "w").write_text("a file where the workflow's folder would be")
+    w.set_storage(FileStorage(tmp_path))
+    with pytest.raises(OSError, match="can't write results under"):
+        w.run()
+    assert calls == []
+
+
+def test_the_user_s_traceback_ends_in_the_user_s_line():
+    def broken(x):
+        return 1 / x
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        LocalWorkflow(workflow(broken)(0), workflow_name="w").run()
+    assert caught.traceback[-1].name == "broken"
+
+
+def test_a_query_that_matches_nothing_warns():
+    w = LocalWorkflow(one(1), workflow_name="w")
+    with pytest.warns(UserWarning, match="no node of workflow 'w'"):
+        assert w.query("typo").nodes == []
+    assert w.find_nodes("typo") == []
+
+
+def test_a_bad_pattern_is_refused():
+    w = LocalWorkflow(one(1), workflow_name="w")
+    with pytest.raises(ValueError, match="regular expression"):
+        w.find_nodes("(")
+
+
+def test_graphs_are_values_that_threads_share():
+    node = one(0)
+    for _ in range(50):
+        node = one(node)
+    w = LocalWorkflow(node, workflow_name="w")
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(w.run())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [1, 1, 1, 1]
