@@ -51,7 +51,10 @@ def _run(leaves: list[Any], executor: ThreadPoolExecutor) -> Any:
 
 def _hashed_bytes() -> int:
     """Return of how many bytes the hash takes 1 ms."""
-    data = bytes(10**7)
-    start = perf_counter()
-    sha256(data).digest()
-    return int(len(data) * NODE_S / (perf_counter() - start))
+    data = bytes(10**6)
+    times = []
+    for _ in range(20):
+        start = perf_counter()
+        sha256(data).digest()
+        times.append(perf_counter() - start)
+    return int(len(data) * NODE_S / min(times))

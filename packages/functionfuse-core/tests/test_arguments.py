@@ -206,7 +206,7 @@ def test_nodes_in_keys_of_dicts_are_refused(build):
 )
 def test_nodes_in_subclasses_of_containers_are_refused(build):
     """They would arrive as nodes in the function."""
-    with pytest.raises(TypeError, match="nodes are looked for in lists, .* not in a"):
+    with pytest.raises(TypeError, match=r"nodes are looked for in lists, .* not in a"):
         keep(build(keep(1)))
 
 

@@ -228,7 +228,7 @@ def test_nodes_lost_with_a_killed_worker_are_named_and_the_rest_is_saved(tmp_pat
 
 def test_an_executor_that_is_shut_down_is_named(threads):
     threads.shutdown()
-    with pytest.raises(WorkersLostError, match="ThreadPoolExecutor.*'idle'"):
+    with pytest.raises(WorkersLostError, match=r"ThreadPoolExecutor.*'idle'"):
         parallel(keep(1).set_name("idle"), executor=threads).run()
 
 
@@ -243,7 +243,7 @@ def test_an_executor_that_is_shut_down_is_named(threads):
 )
 def test_what_cannot_reach_another_process_is_named(processes, build, reason):
     w = parallel(build().set_name("stuck"), executor=processes)
-    with pytest.raises(Exception, match="pickle|local object") as caught:
+    with pytest.raises(Exception, match=r"pickle|local object") as caught:
         w.run()
     notes = "\n".join(caught.value.__notes__)
     assert "'stuck'" in notes
@@ -298,3 +298,14 @@ def test_what_is_no_executor_is_refused(executor):
 def test_max_pending_must_be_positive(threads):
     with pytest.raises(ValueError, match="max_pending"):
         LocalWorkflow(keep(1), workflow_name="w").set_executor(threads, max_pending=0)
+
+
+def late(x):
+    return x + 1
+
+
+late = workflow(late)
+
+
+def test_a_function_decorated_after_its_definition_reaches_other_processes(processes):
+    assert parallel(late(late(1)), executor=processes).run() == 3

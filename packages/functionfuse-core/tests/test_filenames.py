@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  The letters are meant.
 """Names as file names: nothing is lost, nothing meets, nothing a file system can't hold."""
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ AWKWARD = [
     "", ".", "..", "a/b", "/", "\\", "NUL\0", "CON", "con", "con.txt", "Aux ", "com1", "COM¹",
     "lpt9.x", "conin$", "trailing.", "trailing ", "...", " ", "%", "%2F", "%2f", "%~", "a%~b",
     "é", "e\u0301", "É", "Z\u030a", "%5A\u030a", ":\u030a", "ß", "SS", "ı", "I", "İ", "\u212b",
-    "Å", "\u1e9e", "ﬁ", "fi", "\ud800", "\ud83d\ude00", "😀", "模型", "n" * 200, "n" * 201,
-    "n" * 300, "N" * 300, "é" * 100, "é" * 101, "a" * 199 + "/", "\u0301", "Model", "model", "MODEL",
+    "Å", "\u1e9e",
+    "ﬁ", "fi", "\ud800", "\ud83d\ude00", "😀", "模型", "n" * 200, "n" * 201,
+    "n" * 300, "N" * 300, "é" * 100, "é" * 101,
+    "a" * 199 + "/", "\u0301", "Model", "model", "MODEL",
 ]  # fmt: skip
 names = st.one_of(
     st.text(st.characters(), max_size=30),
@@ -64,7 +67,9 @@ def test_two_names_never_meet_where_case_and_accents_are_folded(first, second):
 @given(name=names)
 def test_twins_in_case_or_form_of_accents_never_meet(name):
     twins = {name, name.upper(), name.lower(), name.swapcase(), name.title(), name.casefold()}
-    twins |= {unicodedata.normalize(form, twin) for form in ("NFC", "NFD", "NFKC") for twin in twins}
+    twins |= {
+        unicodedata.normalize(form, twin) for form in ("NFC", "NFD", "NFKC") for twin in twins
+    }
     filenames = {encode_filename(twin, folds_case=True) for twin in twins}
     assert len({fold(filename) for filename in filenames}) == len(twins)
     assert len({encode_filename(twin) for twin in twins}) == len(twins)
@@ -79,8 +84,8 @@ def test_all_awkward_names_differ_from_each_other():
 
 @pytest.mark.parametrize(
     "name",
-    ["model", "Model", "score, digits, Nearest Neighbors", "train_0000", "<lambda>"[1:-1], "a-b=c(1)",
-     "x.pkl", "é", "模型", "n" * 200, "f.<locals>.g".replace("<", "[").replace(">", "]"), "~", "a~b"],
+    ["model", "Model", "score, digits, Nearest Neighbors", "train_0000", "a-b=c(1)",
+     "x.pkl", "é", "模型", "n" * 200, "f.[g]", "~", "a~b"],
 )  # fmt: skip
 def test_portable_names_are_themselves(name):
     assert encode_filename(name) == name

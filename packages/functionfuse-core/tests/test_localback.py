@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import weakref
+from typing import ClassVar
 
 import pytest
 
@@ -26,7 +27,7 @@ class TestLocalWorkflow(BackendTests):
 class Tracked:
     """A result whose life is watched."""
 
-    alive: weakref.WeakSet[Tracked] = weakref.WeakSet()
+    alive: ClassVar[weakref.WeakSet[Tracked]] = weakref.WeakSet()
     most = 0
 
     def __init__(self):

@@ -66,10 +66,10 @@ class Log:
     async def later(self, x):
         return x
 
-    def without_state():  # noqa: N805
+    def without_state():
         return 1
 
-    def of_anything(*args, **kwargs):  # noqa: N805
+    def of_anything(*args, **kwargs):
         return len(args), kwargs
 
     def _repr_html_(self):

@@ -158,7 +158,7 @@ def holds_node(container: Any) -> bool:
 
 
 def _values(container: Any) -> Collection[Any]:
-    return container.values() if type(container) is dict else container  # type: ignore[no-any-return]
+    return container.values() if type(container) is dict else container
 
 
 def _check_keys(value: dict[Any, Any]) -> None:

@@ -31,23 +31,30 @@ def is_decorated(value: Any) -> bool:
     return function is not None and value.__wrapped__ is function.func  # type: ignore[attr-defined]
 
 
-def plain_name(original: Any, attribute: str) -> str:
+def plain_name(original: Any) -> str:
     """Return the qualified name that an original was written under."""
     qualname: str = original.__qualname__
-    is_renamed = qualname.endswith(f"{original.__name__}.{attribute}")
-    return qualname.removesuffix(f".{attribute}") if is_renamed else qualname
+    suffix = _suffix(original)
+    is_renamed = qualname.endswith(original.__name__ + suffix)
+    return qualname.removesuffix(suffix) if is_renamed else qualname
 
 
-def keep_importable(original: Any, attribute: str) -> None:
+def keep_importable(original: Any) -> None:
     """Let an original pickle by reference: as `f.func`, since `f` becomes the decorated.
 
     One that stands in its module under its own name, as in `g = workflow(f)`, keeps it;
-    so does one that has no such name, a lambda or what is made inside a function.
+    so does one that has no such name, a lambda or what is made inside a function. Since
+    `f = workflow(f)` takes the name away later, this is called again before an original
+    goes to another process.
     """
-    if "<" in original.__qualname__:
+    if not isinstance(original, (FunctionType, type)) or "<" in original.__qualname__:
         return
     found: Any = sys.modules.get(original.__module__)
     for part in original.__qualname__.split("."):
         found = getattr(found, part, None)
     if found is not original:
-        original.__qualname__ = f"{plain_name(original, attribute)}.{attribute}"
+        original.__qualname__ = plain_name(original) + _suffix(original)
+
+
+def _suffix(original: Any) -> str:
+    return ".cls" if isinstance(original, type) else ".func"

@@ -3,6 +3,7 @@
 FunctionFuseError
  ├── GraphError (ValueError)             a graph that no workflow can be made of
  │    └── DuplicateNameError             two nodes of one name
+ ├── MissingSerializerError (LookupError)  a result needs a serializer that is not registered
  ├── DamagedResultError (ValueError)     a stored result that is truncated, changed or foreign
  ├── WorkersLostError (RuntimeError)     an executor that is shut down or whose workers died
  └── NodeError (RuntimeError)            a node's failure whose exception can't be rebuilt here
@@ -26,11 +27,13 @@ __all__ = [
     "DuplicateNameError",
     "FunctionFuseError",
     "GraphError",
+    "MissingSerializerError",
     "NoMatchWarning",
     "NodeError",
     "RemoteTraceback",
     "WorkersLostError",
     "add_note",
+    "notes",
     "warn",
 ]
 
@@ -53,6 +56,10 @@ class DuplicateNameError(GraphError):
 
 class DamagedResultError(FunctionFuseError, ValueError):
     """A stored result that is truncated, changed, or not this library's."""
+
+
+class MissingSerializerError(FunctionFuseError, LookupError):
+    """A stored result holds an object whose serializer is not registered."""
 
 
 class NodeError(FunctionFuseError, RuntimeError):
@@ -93,8 +100,13 @@ def add_note(error: BaseException, note: str) -> None:
     if sys.version_info >= (3, 11):
         error.add_note(note)
     else:
-        error.__notes__ = [*getattr(error, "__notes__", ()), note]
+        vars(error)["__notes__"] = [*notes(error), note]
         logger.error("%s", note)
+
+
+def notes(error: BaseException) -> list[str]:
+    """Return the sentences that were added to an exception, on any Python."""
+    return getattr(error, "__notes__", [])
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from functionfuse.arguments import CONTAINER_TYPES, NODE_TYPES, call
+from functionfuse.arguments import CONTAINER_TYPES, NODE_TYPES, call, holds_node
 
 if TYPE_CHECKING:
     import asyncio
@@ -99,17 +99,13 @@ def settle(value: Any, func: Callable[..., Any], awaiter: Awaiter) -> Any:
     if type(value) is CoroutineType:
         value = awaiter.wait(value)
     kind = type(value)
-    if kind in CONTAINER_TYPES:
-        parts = value.values() if kind is dict else value
-        holds_node = not NODE_TYPES.isdisjoint(map(type, parts))
-    else:
-        holds_node = kind in NODE_TYPES
+    is_unsettled = kind in NODE_TYPES or (kind in CONTAINER_TYPES and holds_node(value))
     name = getattr(func, "__name__", repr(func))
-    if holds_node:
+    if is_unsettled:
         msg = (
-            f"{name} returned {value!r}: a decorated function called inside another makes a "
-            "node, not a result; call its plain function there (f.func), or pass the node as "
-            "an argument"
+            f"{name} returned a node, or a {kind.__name__} with a node in it: a decorated function "
+            "called inside another makes a node, not a result; call its plain function there "
+            "(f.func), or pass the node as an argument"
         )
         raise TypeError(msg)
     if kind in _GENERATOR_TYPES:

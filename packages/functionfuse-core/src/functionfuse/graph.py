@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from functionfuse.errors import GraphError
-from functionfuse.names import assign_names, check_given_names
+from functionfuse.names import complete_names, given_names
 from functionfuse.node import Construction, Instance, Item, MethodCall, Node
 from functionfuse.notebook import replaced_nodes
 from functionfuse.order import depth_first_order
@@ -35,13 +35,13 @@ class Given:
         """
         if isinstance(value, Item):
             self.node, self.keys = value.node, value.keys
-        elif isinstance(value, Node):
+        elif isinstance(value, Node) and not isinstance(value, Construction):
             self.node, self.keys = value, ()
         else:
             msg = (
                 f"{value!r} is an instance of a stateful node and has no result; "
                 "give a call of one of its methods"
-                if isinstance(value, Instance)
+                if isinstance(value, (Instance, Construction))
                 else f"a workflow is given nodes (calls of decorated functions) or items of "
                 f"them, got {value!r} of type {type(value).__name__}"
             )
@@ -73,8 +73,8 @@ class Graph:
         self.positions = {node: position for position, node in enumerate(self.nodes)}
         positions = self.positions.__getitem__
         self.parents = [tuple(map(positions, node.parents)) for node in self.nodes]
-        check_given_names(self.nodes)
-        if any(node.name is not None for node in self.nodes):
+        self.given_names = given_names(self.nodes)
+        if any(name is not None for name in self.given_names):
             self.names  # noqa: B018  A given name may also be one that the workflow makes.
 
     def __len__(self) -> int:
@@ -83,7 +83,7 @@ class Graph:
     @cached_property
     def names(self) -> list[str]:
         """The name of each node."""
-        return assign_names(self.nodes)
+        return complete_names(self.nodes, self.given_names)
 
     @cached_property
     def by_name(self) -> Mapping[str, int]:

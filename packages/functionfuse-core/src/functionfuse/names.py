@@ -12,16 +12,34 @@ from collections.abc import Sequence
 from functionfuse.errors import DuplicateNameError
 from functionfuse.node import Node
 
-__all__ = ["assign_names", "check_given_names"]
+__all__ = ["complete_names", "given_names"]
 
 
-def assign_names(nodes: Sequence[Node]) -> list[str]:
+def given_names(nodes: Sequence[Node]) -> list[str | None]:
+    """Return the names that nodes have now; None for those without.
+
+    Raises
+    ------
+    DuplicateNameError
+        If two nodes were given one name: says where each was given.
+    """
+    names = [node.name for node in nodes]
+    given = [name for name in names if name is not None]
+    if len(set(given)) < len(given):
+        named = [node for node, name in zip(nodes, names, strict=True) if name is not None]
+        _refuse_duplicate(named, given)
+    return names
+
+
+def complete_names(nodes: Sequence[Node], given: Sequence[str | None]) -> list[str]:
     """Name every node of a workflow.
 
     Parameters
     ----------
     nodes
         The nodes in order of creation.
+    given
+        What `given_names` returned for them.
 
     Returns
     -------
@@ -35,8 +53,8 @@ def assign_names(nodes: Sequence[Node]) -> list[str]:
     """
     names = []
     counts: dict[str, int] = {}
-    for node in nodes:
-        name = node.name
+    for node, given_name in zip(nodes, given, strict=True):
+        name = given_name
         if name is None:
             qualname = node.function.qualname
             count = counts.get(qualname, 0)
@@ -46,20 +64,6 @@ def assign_names(nodes: Sequence[Node]) -> list[str]:
     if len(set(names)) < len(names):
         _refuse_duplicate(nodes, names)
     return names
-
-
-def check_given_names(nodes: Sequence[Node]) -> None:
-    """Raise an error if two nodes were given one name, without naming the others.
-
-    Raises
-    ------
-    DuplicateNameError
-        Saying the name and where each was given.
-    """
-    given = [node.name for node in nodes if node.name is not None]
-    if len(set(given)) < len(given):
-        named = [node for node in nodes if node.name is not None]
-        _refuse_duplicate(named, given)
 
 
 def _refuse_duplicate(nodes: Sequence[Node], names: Sequence[str]) -> None:

@@ -43,8 +43,6 @@ def replaced_nodes(nodes: Iterable[Node], kept: Container[Node]) -> list[Node]:
         latest = max(node.place.cell or 0 for node in group)
         is_decided = any(node in kept for node in group)
         replaced += [
-            node
-            for node in group
-            if node not in kept and (is_decided or node.place.cell != latest)
+            node for node in group if node not in kept and (is_decided or node.place.cell != latest)
         ]
     return replaced

@@ -143,7 +143,7 @@ def _decide(
         fingerprint = takes.take(position, parents)
         is_saved = name in saved and reuse != "never" and type(node) is not Construction
         fits = is_saved and fingerprint.fits(saved[name])
-        if fits or (is_saved and reuse == "saved" and node.name is not None):
+        if fits or (is_saved and reuse == "saved" and graph.given_names[position] is not None):
             ancestries.append(Ancestry.saved(saved[name]) or fingerprint.own)
             if not fits and saved[name].digest:
                 changed[position] = fingerprint

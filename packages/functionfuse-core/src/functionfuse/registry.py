@@ -26,7 +26,9 @@ class Builtin(NamedTuple):
 
 STORAGES: Mapping[str, Builtin] = {
     "file": Builtin("functionfuse.storage.filestorage:FileStorage"),
-    "ray": Builtin("functionfuse.storage.rayfilestorage:FileStorage", "ray", "functionfuse-storage"),
+    "ray": Builtin(
+        "functionfuse.storage.rayfilestorage:FileStorage", "ray", "functionfuse-storage"
+    ),
     "S3": Builtin("functionfuse.storage.s3storage:S3FileStorage", "s3", "functionfuse-storage"),
 }
 
@@ -34,7 +36,9 @@ BACKENDS: Mapping[str, Builtin] = {
     "local": Builtin("functionfuse.backends.builtin.localback:LocalWorkflow"),
     "ray": Builtin("functionfuse.backends.builtin.rayback:RayWorkflow", "ray", "functionfuse-ray"),
     "prefect": Builtin(
-        "functionfuse.backends.addons.prefectback:PrefectWorkflow", "prefect", "functionfuse-prefect"
+        "functionfuse.backends.addons.prefectback:PrefectWorkflow",
+        "prefect",
+        "functionfuse-prefect",
     ),
     "kfp": Builtin("functionfuse.backends.addons.kfpback:KFPWorkflow", "kfp", "functionfuse-kfp"),
 }
@@ -61,11 +65,16 @@ def find(name: str, builtins: Mapping[str, Builtin], group: str) -> Any:
 
     Raises
     ------
+    TypeError
+        If the name is not text.
     ValueError
         If nothing has the name.
     ImportError
         If its distribution is not installed: says what to install.
     """
+    if not isinstance(name, str):
+        msg = f"one of {group} is found by its name, which is text, got {name!r}"
+        raise TypeError(msg)
     builtin = builtins.get(name)
     if builtin is None:
         return _find_entry_point(name, builtins, group)

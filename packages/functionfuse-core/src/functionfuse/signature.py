@@ -1,7 +1,8 @@
 """Checking a call's arguments against a signature, at the line that writes the call.
 
-`inspect.Signature.bind` is the judge, but importing `inspect` and binding take longer
-than all the rest of making a node. So what plainly fits is let through first.
+Importing `inspect` and binding take longer than all the rest of making a node. So Python
+functions are judged by their code, and `inspect` is left to say what is wrong, and to judge
+callables of other kinds.
 """
 
 from __future__ import annotations
@@ -32,24 +33,26 @@ class Signature:
     qualname
         Its name in messages.
     skip
-        How many leading parameters the caller does not give (1 for `self`).
+        How many leading arguments the caller does not give (1 for `self`).
     """
 
     __slots__ = (
         "_func",
         "_inspected",
+        "_is_read",
         "_keywords",
-        "_names",
+        "_positions",
         "_qualname",
         "_required",
         "_skip",
+        "_takes_any_keyword",
         "least",
         "most",
     )
 
     def __init__(self, func: Callable[..., Any], qualname: str, *, skip: int = 0) -> None:
         if type(func) is _CachedFunction:
-            func = func.__wrapped__  # type: ignore[attr-defined]
+            func = func.__wrapped__  # pyright: ignore[reportFunctionMemberAccess]
         self._func = func
         self._inspected: inspect.Signature | None = None
         self._qualname = qualname
@@ -57,28 +60,24 @@ class Signature:
         self.least: int = _UNLIMITED
         self.most: int = -1
         """A call with `least` to `most` positional arguments and no others fits."""
-        self._keywords: frozenset[str] | None = None
+        self._is_read = type(func) is FunctionType
         if type(func) is FunctionType:
-            self._read_code(func.__code__, func.__defaults__ or (), func.__kwdefaults__ or {})
+            self._read(func.__code__, func.__defaults__ or (), func.__kwdefaults__ or {})
 
-    def _read_code(
+    def _read(
         self, code: CodeType, defaults: tuple[Any, ...], keyword_defaults: dict[str, Any]
     ) -> None:
-        names = code.co_varnames[: code.co_argcount]
+        skip, names = self._skip, code.co_varnames[: code.co_argcount]
         keyword_only = code.co_varnames[len(names) : len(names) + code.co_kwonlyargcount]
-        self._names = names[self._skip :]
-        self._required = frozenset(names[self._skip : len(names) - len(defaults)]).union(
+        self._positions = names
+        self._keywords = frozenset(names[code.co_posonlyargcount :]).union(keyword_only)
+        self._takes_any_keyword = bool(code.co_flags & _VARIABLE_KEYWORD)
+        self._required = frozenset(names[skip : len(names) - len(defaults)]).union(
             name for name in keyword_only if name not in keyword_defaults
         )
-        self.most = len(names) - self._skip
-        if code.co_flags & _VARIABLE_POSITIONAL:
-            self.most = _UNLIMITED
+        self.most = _UNLIMITED if code.co_flags & _VARIABLE_POSITIONAL else len(names) - skip
         if self._required.isdisjoint(keyword_only):
             self.least = len(self._required)
-        if not code.co_flags & _VARIABLE_KEYWORD:
-            self._keywords = frozenset(names[max(self._skip, code.co_posonlyargcount) :]).union(
-                keyword_only
-            )
 
     def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise TypeError if a call with these arguments would.
@@ -88,30 +87,32 @@ class Signature:
         TypeError
             Naming the callable, what is wrong, and its signature.
         """
-        if not self._plainly_fits(args, kwargs):
+        if not self._is_read or not self._fits(args, kwargs):
             self._bind(args, kwargs)
 
-    def _plainly_fits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    def _fits(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         if not kwargs:
             return self.least <= len(args) <= self.most
-        if self._keywords is None or len(args) > self.most:
-            return False
-        by_position = self._names[: len(args)]
-        given = kwargs.keys()
+        by_position = self._positions[: self._skip + len(args)]
+        by_keyword = self._keywords.intersection(kwargs)
         return (
-            given <= self._keywords
-            and given.isdisjoint(by_position)
-            and self._required <= given | set(by_position)
+            len(args) <= self.most
+            and (self._takes_any_keyword or len(by_keyword) == len(kwargs))
+            and by_keyword.isdisjoint(by_position)
+            and self._required <= by_keyword.union(by_position)
         )
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._inspected is None:
             self._inspected = _inspect(self._func)
+        wrong = f"{self._qualname}{self._inspected} called with wrong arguments"
         try:
             self._inspected.bind(*(None,) * self._skip, *args, **kwargs)
         except TypeError as error:
-            msg = f"{self._qualname}{self._inspected} called with wrong arguments: {error}"
+            msg = f"{wrong}: {error}"
             raise TypeError(msg) from None
+        if self._is_read:  # `inspect` is lenient about `f(a, /, **others)`.
+            raise TypeError(wrong)
 
 
 def _inspect(func: Callable[..., Any]) -> inspect.Signature:

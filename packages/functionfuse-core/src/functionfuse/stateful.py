@@ -42,7 +42,7 @@ class Method:
 
 def decorate_class(cls: type) -> Any:
     """Return the function that stands for a class in graphs; see `functionfuse.workflow`."""
-    qualname = plain_name(cls, "cls")
+    qualname = plain_name(cls)
     for name in OWN_NAMES:
         if hasattr(cls, name):
             msg = f"{qualname} has an attribute {name!r}, which every node has: rename it"
@@ -62,7 +62,7 @@ def decorate_class(cls: type) -> Any:
     # `class Derived(S)` derives from the plain class.
     decorated.__mro_entries__ = lambda bases: (cls,)  # type: ignore[attr-defined]
     mark(decorated, function)
-    keep_importable(cls, "cls")
+    keep_importable(cls)
     return decorated
 
 
@@ -110,7 +110,7 @@ class _Methods:
     def _find(self, name: str) -> tuple[Function, Signature]:
         qualname = f"{self._qualname}.{name}"
         attribute = next((vars(c)[name] for c in self._cls.__mro__ if name in vars(c)), None)
-        func = attribute
+        func: Any = attribute
         if isinstance(attribute, (staticmethod, classmethod)):
             func = attribute.__func__
         if _is_special(name) and name != "__call__":

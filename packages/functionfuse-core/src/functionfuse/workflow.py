@@ -36,10 +36,12 @@ if TYPE_CHECKING:
         @property
         def func(self) -> Callable[P, R_co]:
             """The plain function, to call in tests and inside other functions."""
+            ...
 
         @property
         def cls(self) -> Callable[P, R_co]:
             """The plain class, where a class was decorated."""
+            ...
 
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Node: ...
 
@@ -117,8 +119,7 @@ def _decorate_function(func: Callable[..., Any]) -> Any:
     decorated.__name__ = name.rpartition(".")[2]
     decorated.func = decorated.__wrapped__ = func  # type: ignore[attr-defined]
     mark(decorated, function)
-    if type(func) is FunctionType:
-        keep_importable(func, "func")
+    keep_importable(func)
     return decorated
 
 
@@ -133,7 +134,7 @@ def _innermost(func: Any) -> Any:
 
 def _name(func: Any) -> str:
     if type(func) is FunctionType:
-        return plain_name(func, "func")
+        return plain_name(func)
     return (
         getattr(func, "__qualname__", None)
         or getattr(func, "__name__", None)

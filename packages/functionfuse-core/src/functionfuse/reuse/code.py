@@ -135,11 +135,12 @@ class CodeDigests:
             for argument in (*value.args, *value.keywords.items()):
                 self._count_argument(argument, piece)
         elif isinstance(value, MethodType):
-            piece.references.extend((_plain(value.__func__), type(value.__self__)))
+            self._count("function", value.__func__, piece)
+            self._count("class", type(value.__self__), piece)
         elif isinstance(value, BuiltinFunctionType):
             piece.parts.append(qualified_name(value).encode())
         else:
-            piece.references.append(type(value))
+            self._count("class", type(value), piece)
         return piece
 
     def _read_function(self, func: FunctionType, piece: _Piece) -> None:
@@ -163,7 +164,7 @@ class CodeDigests:
         owner = None
         for name in path:
             owner = value
-            if not isinstance(owner, ModuleType) or not self._is_own(owner.__name__):
+            if not issubclass(type(owner), ModuleType) or not self._is_own(owner.__name__):
                 return
             value = vars(owner).get(name)
         self._count_variable(vars(owner), path[-1], value, piece)
@@ -196,7 +197,7 @@ class CodeDigests:
     def _count(self, name: str, value: Any, piece: _Piece) -> None:
         """Count something that code uses under a name, if it is of a kind that counts."""
         value = _plain(value)
-        if self._is_own_code(value):
+        if self._is_own_code(value) or issubclass(type(value), (functools.partial, MethodType)):
             piece.parts.append(name.encode())
             piece.references.append(value)
         elif issubclass(type(value), (FunctionType, BuiltinFunctionType, type)):
@@ -225,8 +226,8 @@ class CodeDigests:
         """Tell whether a module is the user's: neither Python's, nor installed, nor ours."""
         package = str(module_name).partition(".")[0]
         if package in sys.stdlib_module_names or package == "functionfuse":
-            return package == "__main__"
-        if package in self._packages:
+            return False
+        if package == "__main__" or package in self._packages:
             return True
         file = getattr(sys.modules.get(str(module_name)), "__file__", None)
         return file is not None and _INSTALLED.isdisjoint(PurePath(file).parts)

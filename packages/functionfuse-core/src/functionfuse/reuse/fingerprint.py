@@ -31,8 +31,8 @@ from functionfuse.storage.index import Saved
 
 __all__ = ["Ancestry", "Fingerprint", "Fingerprints"]
 
-SHOWN_CHARACTERS = 80
-"""Longer literals are shown by their digest."""
+SHOWN_CHARACTERS = 120
+"""Longer arguments are shown by their digest, so that headers stay small."""
 
 
 class Ancestry(NamedTuple):
@@ -154,16 +154,19 @@ class Fingerprints:
 
     def _arguments(self, node: Node, code: list[bytes]) -> dict[str, str]:
         """Say what each argument is, and collect the code of functions in the literals."""
-        if node.args is None:
-            return {"*": str(len(node.parents))}
-        is_named = node.name is not None
         names = _parameter_names(node.function.func)
+        if node.args is None:
+            texts = {name: f"<parent {i}>" for i, name in enumerate(names[: len(node.parents)])}
+            if len(node.parents) > len(names):
+                texts["*"] = f"{len(node.parents)} parents"
+            return texts
+        is_named = node.name is not None
         by_name = {
             names[index] if index < len(names) else str(index): value
             for index, value in enumerate(node.args)
         }
         by_name |= node.kwargs or {}
-        return {name: self._text(value, is_named, code) for name, value in by_name.items()}
+        return {name: _shown(self._text(value, is_named, code)) for name, value in by_name.items()}
 
     def _text(self, template: Any, is_named: bool, code: list[bytes]) -> str:
         """Say what an argument is: a literal as it is written or its digest, or a parent."""
@@ -192,6 +195,11 @@ class Fingerprints:
         code += digest.code
         # A name says which result is meant, so chance differences don't count against it.
         return name if is_named and not digest.is_stable else f"{name} {digest.content.hex()}"
+
+
+def _shown(text: str) -> str:
+    is_short = len(text) <= SHOWN_CHARACTERS
+    return text if is_short else combine(text.encode("utf-8", "surrogatepass")).hex()
 
 
 def _is_same_python(version: str) -> bool:

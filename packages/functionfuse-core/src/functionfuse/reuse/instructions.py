@@ -65,7 +65,7 @@ class NormalizedCode:
         chain: tuple[str, ...] = ()
         for instruction in instructions:
             self._add(instruction.opname)
-            self._add_argument(instruction, numbers)
+            self._add_argument(instruction, code, numbers)
             chain = self._note_use(instruction, chain)
         for entry in getattr(dis.Bytecode(code), "exception_entries", ()):
             ends = [numbers.get(offset, -1) for offset in (entry.start, entry.end, entry.target)]
@@ -74,8 +74,12 @@ class NormalizedCode:
     def _add(self, text: str) -> None:
         self.parts.append(text.encode("utf-8", "surrogatepass"))
 
-    def _add_argument(self, instruction: dis.Instruction, numbers: dict[int, int]) -> None:
+    def _add_argument(
+        self, instruction: dis.Instruction, code: CodeType, numbers: dict[int, int]
+    ) -> None:
         opcode, value = instruction.opcode, instruction.argval
+        if instruction.opname == "KW_NAMES":  # Of this one, dis in Python 3.11 knows no value.
+            value = code.co_consts[instruction.arg or 0]
         if opcode in _JUMPS:
             self._add(str(numbers.get(value, -1)))
         elif opcode in _CONSTANTS:

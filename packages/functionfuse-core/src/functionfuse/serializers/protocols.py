@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Mapping
 from typing import IO, Any, Protocol
 
-__all__ = ["FILE_PROTOCOL", "S3_PROTOCOL", "FileProtocol", "Serializer"]
+__all__ = ["FILE_PROTOCOL", "S3_PROTOCOL", "FileProtocol", "Serializer", "check_serializer"]
 
 FILE_PROTOCOL = "file"
 """Key of the `FileProtocol` in the protocols of a storage that keeps files."""
@@ -28,12 +28,22 @@ class Serializer(Protocol):
 
     def pickle(self, obj: Any, protocols: Mapping[str, Any]) -> tuple[str, Any]:
         """Write an object; return the serializer's name and a persistent id of literals."""
+        ...
 
     def unpickle(self, pid: Any, protocols: Mapping[str, Any]) -> Any:
         """Read the object with a persistent id."""
 
     def remove(self, pid: Any, protocols: Mapping[str, Any]) -> None:
         """Remove what was written for a persistent id."""
+
+
+def check_serializer(serializer: Any) -> None:
+    """Raise TypeError unless an object has all that a serializer has."""
+    wanted = ("name", "serializer_class", "pickle", "unpickle", "remove")
+    missing = [name for name in wanted if not hasattr(serializer, name)]
+    if missing:
+        msg = f"a serializer has {', '.join(wanted)}; {serializer!r} lacks {', '.join(missing)}"
+        raise TypeError(msg)
 
 
 class FileProtocol:
@@ -86,7 +96,7 @@ class FileProtocol:
         """
         if filename not in self.used:
             mode = mode.replace("w", "x").replace("a", "x")
-        return open(self.path(filename), mode)  # noqa: PTH123, SIM115
+        return open(self.path(filename), mode)  # noqa: PTH123
 
     def remove(self, filename: str) -> None:
         """Remove a file; nothing if it is absent."""
@@ -94,6 +104,10 @@ class FileProtocol:
             os.unlink(self.path(filename))  # noqa: PTH108
         except FileNotFoundError:
             return
+
+    def nbytes(self, filename: str) -> int:
+        """Return a file's size in bytes; errors as in `checksum`."""
+        return os.path.getsize(self.path(filename))  # noqa: PTH202
 
     def checksum(self, filename: str) -> tuple[int, int]:
         """Return a file's size in bytes and its crc32.

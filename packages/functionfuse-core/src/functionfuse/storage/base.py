@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from functionfuse.errors import DamagedResultError
+from functionfuse.serializers.protocols import Serializer, check_serializer
+from functionfuse.storage.codec import PersistentCodec
 from functionfuse.storage.filenames import CUT_MARK, decode_filename, encode_filename
-from functionfuse.storage.format import HEAD_BYTES, Header, StoredResult, encode
+from functionfuse.storage.format import HEAD_BYTES, Buffer, Header, StoredResult, encode
 from functionfuse.storage.index import Saved, dump_index, load_index
 from functionfuse.storage.keeper import Keeper, Stamp
 
@@ -46,6 +48,7 @@ class Storage:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._always_read = False
+        self._serializers: dict[str, Serializer] = {}
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Storage:
@@ -74,6 +77,28 @@ class Storage:
     @always_read.setter
     def always_read(self, value: bool) -> None:
         self._always_read = bool(value)
+
+    def register_persistent_serializers(self, *serializers: Serializer) -> None:
+        """Have the objects of some classes written by serializers from now on.
+
+        What they wrote is checked with the result that it belongs to, and removed with it.
+
+        Parameters
+        ----------
+        *serializers
+            See `functionfuse.serializers`; one of the same name is replaced.
+
+        Raises
+        ------
+        TypeError
+            If one is not a serializer, or this storage keeps nothing but results.
+        """
+        if not self._keeper.protocols(""):
+            msg = f"{self!r} keeps nothing but results: it can't be used with serializers"
+            raise TypeError(msg)
+        for serializer in serializers:
+            check_serializer(serializer)
+            self._serializers[serializer.name] = serializer
 
     def new_workflow(self, workflow_name: str) -> None:
         """Make ready for results of a workflow; what is saved stays.
@@ -121,15 +146,36 @@ class Storage:
         OSError
             If it can't be written; the earlier result is then still there.
         """
-        key = self._key(workflow_name, task_name)
+        self._key(workflow_name, task_name)  # Refuses names that are no text.
         header = Header(task_name, fingerprint, started, duration)
-        pieces = encode(obj, header)
+        if self._serializers:
+            return self._save_persistent(workflow_name, header, obj)
+        return _saved(header, self._write(workflow_name, task_name, encode(obj, header)))
+
+    def _write(self, workflow_name: str, task_name: str, pieces: Sequence[Buffer]) -> Stamp:
         try:
-            stamp = self._keeper.write(key, pieces)
+            return self._keeper.write(self._key(workflow_name, task_name), pieces)
         except FileNotFoundError:
             self.new_workflow(workflow_name)
-            stamp = self._keeper.write(self._key(workflow_name, task_name), pieces)
+            return self._keeper.write(self._key(workflow_name, task_name), pieces)
+
+    def _save_persistent(self, workflow_name: str, header: Header, obj: Any) -> Saved:
+        """Save with serializers; what they wrote for the replaced result goes only then."""
+        folder, filename = self._folder(workflow_name), self._filename(header.task)
+        replaced = self._header_if_any(folder, filename)
+        codec = self._codec(folder)
+        pieces = encode(obj, header, codec)
+        try:
+            stamp = self._write(workflow_name, header.task, pieces)
+        except BaseException:
+            codec.remove(**codec.made())
+            raise
+        if replaced is not None:
+            codec.remove(replaced.persistent, replaced.files)
         return _saved(header, stamp)
+
+    def _codec(self, folder: str) -> PersistentCodec:
+        return PersistentCodec(self._serializers, self._keeper.protocols(folder))
 
     def read_task(self, workflow_name: str, task_name: str, *, verify: bool = True) -> Any:
         """Read a saved result.
@@ -154,7 +200,12 @@ class Storage:
             data = self._keeper.read(f"{folder}/{filename}")
         except FileNotFoundError as error:
             raise self._absence(workflow_name, task_name) from error
-        return self._stored(data, folder, filename).load(verify=verify)
+        stored = self._stored(data, folder, filename)
+        if not stored.header.persistent:
+            return stored.load(verify=verify)
+        codec = self._codec(folder)
+        codec.check(stored.header, f"{folder}/{filename} in {self!r}", verify=verify)
+        return stored.load(verify=verify, codec=codec)
 
     def read_header(self, workflow_name: str, task_name: str) -> Header:
         """Read what a saved result says of itself; errors as in `read_task`."""
@@ -220,11 +271,15 @@ class Storage:
             msg = "remove_task removes the result of a task_name, or all that match a pattern"
             raise ValueError(msg)
         for name in names:
+            folder, filename = self._folder(workflow_name), self._filename(name)
+            header = self._header_if_any(folder, filename)
             try:
-                self._keeper.remove(self._key(workflow_name, name))
+                self._keeper.remove(f"{folder}/{filename}")
             except FileNotFoundError as error:
                 if pattern is None:  # Else another process has removed it since it was listed.
                     raise self._absence(workflow_name, name) from error
+            if header is not None and header.persistent:
+                self._codec(folder).remove(header.persistent, header.files)
 
     def remove_workflow(self, workflow_name: str) -> None:
         """Remove a workflow with all its results; nothing if it is absent."""
@@ -282,6 +337,12 @@ class Storage:
                 raise
             data = self._keeper.read(f"{folder}/{filename}")
             return self._stored(data, folder, filename).header
+
+    def _header_if_any(self, folder: str, filename: str) -> Header | None:
+        try:
+            return self._header(folder, filename)
+        except (FileNotFoundError, DamagedResultError):
+            return None
 
     def _stored(self, data: memoryview, folder: str, filename: str) -> StoredResult:
         where = f"{folder}/{filename} in {self!r}"

@@ -10,7 +10,9 @@ import time
 import unicodedata
 from collections.abc import Mapping, Sequence
 from io import FileIO
+from typing import Any
 
+from functionfuse.serializers.protocols import FILE_PROTOCOL, FileProtocol
 from functionfuse.storage.base import NOTES_FOLDER, Storage
 from functionfuse.storage.format import Buffer, write
 from functionfuse.storage.keeper import Keeper, Stamp
@@ -85,6 +87,9 @@ class FileKeeper(Keeper):
                 return False  # It holds nothing yet; `prepare` makes the folder that tells.
             self._folds_case = os.path.exists(self._path(NOTES_FOLDER.upper()))
         return self._folds_case
+
+    def protocols(self, folder: str) -> Mapping[str, Any]:  # noqa: D102  docstring inherited
+        return {FILE_PROTOCOL: FileProtocol(self._path(f"{NOTES_FOLDER}/{folder}/files"))}
 
     def prepare(self, folder: str) -> None:  # noqa: D102  docstring inherited
         for path in (self._temporary, self._path(folder)):
@@ -172,10 +177,15 @@ def _write_all(file: FileIO, data: Buffer) -> None:
 def _can_map(descriptor: int) -> bool:
     """Tell whether a file may be mapped.
 
-    A mapping holds a descriptor as long as the arrays in it live, and half of those that a
-    process may have are left to others. Windows can't replace a file that is mapped.
+    Windows can't replace a file that is mapped. Elsewhere a mapping holds a descriptor, the
+    lowest that is free, as long as the arrays in it live; half of those that a process may
+    have are left to others.
     """
-    return os.name != "nt" and descriptor < os.sysconf("SC_OPEN_MAX") // 2
+    if os.name == "nt":
+        return False
+    lowest = os.dup(descriptor)
+    os.close(lowest)
+    return lowest < os.sysconf("SC_OPEN_MAX") // 2
 
 
 def _stamp(status: os.stat_result) -> Stamp:

@@ -14,6 +14,7 @@ mapped, when read. A truncated, changed or foreign file never passes for a resul
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import struct
@@ -21,10 +22,12 @@ import sys
 import threading
 import zlib
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from functionfuse.errors import DamagedResultError
+from functionfuse.storage.codec import Codec
 
 __all__ = ["HEAD_BYTES", "Buffer", "Header", "StoredResult", "encode", "write"]
 
@@ -32,7 +35,10 @@ MAGIC = b"\x89fuse\r\n\x1a"
 PREFIX = struct.Struct("<8sII")
 ALIGNMENT = 64
 CHUNK_BYTES = 4 << 20
-THREAD_BYTES = 1 << 19
+JOINED_BYTES = 1 << 16
+"""Below this size one write of all costs less than a write for each piece."""
+
+THREAD_BYTES = CHUNK_BYTES
 """From this size on, a thread that takes the checksums costs less than it saves."""
 
 IN_BAND_BYTES = 1024
@@ -46,6 +52,8 @@ PYTHON = sys.version.partition(" ")[0]
 
 Buffer = bytes | memoryview
 """One byte an item, so that `len` is the size."""
+
+PLAIN = Codec()
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -67,9 +75,13 @@ class Header(NamedTuple):
     blocks: Sequence[int] = ()
     """Sizes in bytes: of the pickle, then of each buffer."""
     format: int = FORMAT
+    persistent: Sequence[Sequence[str]] = ()
+    """What serializers wrote: each a serializer's name and the text of a persistent id."""
+    files: Sequence[Sequence[Any]] = ()
+    """The files that serializers made: each a name, its size in bytes and its crc32."""
 
 
-def encode(value: Any, header: Header) -> list[Buffer]:
+def encode(value: Any, header: Header, codec: Codec = PLAIN) -> list[Buffer]:
     """Turn an object into the bytes of a result, in pieces to be written in order.
 
     Parameters
@@ -77,7 +89,9 @@ def encode(value: Any, header: Header) -> list[Buffer]:
     value
         Anything that can be pickled.
     header
-        All but the sizes of the blocks.
+        All that is known before.
+    codec
+        What makes the pickle.
 
     Returns
     -------
@@ -93,8 +107,9 @@ def encode(value: Any, header: Header) -> list[Buffer]:
         buffers.append(raw)
         return False
 
-    blocks: list[Buffer] = [pickle.dumps(value, protocol=5, buffer_callback=out_of_band), *buffers]
-    fields = dict(zip(Header._fields, header, strict=True), blocks=[*map(len, blocks)])
+    blocks: list[Buffer] = [codec.dumps(value, out_of_band), *buffers]
+    fields = dict(zip(Header._fields, header, strict=True), pickler=codec.name)
+    fields.update(blocks=[*map(len, blocks)], **codec.made())
     text = _to_json(fields).encode()
     start = PREFIX.pack(MAGIC, len(text), zlib.crc32(text)) + text
     pieces: list[Buffer] = [start]
@@ -114,22 +129,22 @@ def write(pieces: Sequence[Buffer], write_all: Callable[[Buffer], Any]) -> None:
     pieces
         What `encode` gave.
     write_all
-        Writes a whole buffer. While it writes large ones, a thread takes the checksums.
+        Writes a whole buffer. While it writes large ones, a thread takes checksums.
     """
-    if sum(map(len, pieces)) < THREAD_BYTES:
-        write_all(b"".join((*pieces, _table([_checksum(pieces)]))))
+    nbytes = sum(map(len, pieces))
+    if nbytes < THREAD_BYTES:
+        whole = (*pieces, _table([_checksum(pieces)]))
+        for piece in (b"".join(whole),) if nbytes < JOINED_BYTES else whole:
+            write_all(piece)
         return
     chunks = list(_chunks(pieces))
-    sums: list[int] = []
-    thread = threading.Thread(target=lambda: sums.extend(map(_checksum, chunks)))
-    thread.start()
-    try:
+
+    def write_chunks() -> None:
         for chunk in chunks:
             for piece in chunk:
                 write_all(piece)
-    finally:
-        thread.join()
-    write_all(_table(sums))
+
+    write_all(_table(_checksums(chunks, write_chunks)))
 
 
 class StoredResult:
@@ -166,15 +181,17 @@ class StoredResult:
         if fields["format"] != FORMAT:
             self._refuse(f"it has format {fields['format']}, and this version reads {FORMAT}")
         self._start = PREFIX.size + length
-        return Header(*map(fields.get, Header._fields))
+        return Header(**{name: fields[name] for name in Header._fields if name in fields})
 
-    def load(self, *, verify: bool = True) -> Any:
+    def load(self, *, verify: bool = True, codec: Codec = PLAIN) -> Any:
         """Return the object; its buffers are those of the data, without a copy.
 
         Parameters
         ----------
         verify
             Whether to check the blocks' checksums; the header and size always are.
+        codec
+            What reads the pickle.
 
         Raises
         ------
@@ -191,9 +208,9 @@ class StoredResult:
         nbytes = end + 4 * -(-end // CHUNK_BYTES)
         if len(data) != nbytes:
             self._refuse(f"it has {len(data)} bytes where {nbytes} were written")
-        if verify and data[end:] != _table(_checksums([*_chunks([data[:end]])])):
+        if verify and data[end:] != _table(_checksums(list(_chunks([data[:end]])))):
             self._refuse("its bytes were changed")
-        return pickle.loads(blocks[0], buffers=blocks[1:])
+        return codec.loads(blocks[0], blocks[1:])
 
     def _refuse(self, why: str) -> NoReturn:
         msg = f"{self._where} is not a whole result: {why}"
@@ -236,19 +253,31 @@ def _checksum(chunk: Iterable[Buffer]) -> int:
     return checksum
 
 
-def _checksums(chunks: Sequence[Sequence[memoryview]]) -> list[int]:
-    """Checksum all chunks, a second thread taking half of them."""
-    half = len(chunks) // 2
-    if not half:
-        return [*map(_checksum, chunks)]
-    sums: list[int] = []
-    thread = threading.Thread(target=lambda: sums.extend(map(_checksum, chunks[:half])))
+def _checksums(
+    chunks: Sequence[Sequence[memoryview]], meanwhile: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Checksum all chunks, in a second thread and, once it has done something else, in this."""
+    left = deque(range(len(chunks)))
+    sums = [0] * len(chunks)
+
+    def take() -> None:
+        with contextlib.suppress(IndexError):  # None is left.
+            while True:
+                number = left.popleft()
+                sums[number] = _checksum(chunks[number])
+
+    if len(chunks) == 1:
+        meanwhile()
+        take()
+        return sums
+    thread = threading.Thread(target=take)
     thread.start()
     try:
-        rest = [*map(_checksum, chunks[half:])]
+        meanwhile()
+        take()
     finally:
         thread.join()
-    return sums + rest
+    return sums
 
 
 def _table(checksums: Iterable[int]) -> bytes:

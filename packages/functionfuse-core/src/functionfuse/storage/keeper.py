@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from functionfuse.storage.format import Buffer
 
@@ -30,6 +30,13 @@ class Keeper(ABC):
     def folds_case(self) -> bool:
         """Whether the keys `a` and `A` are one."""
         return False
+
+    def protocols(self, folder: str) -> Mapping[str, Any]:
+        """Return what serializers are given to keep what they write for results in a folder.
+
+        A keeper that returns none can't be used with serializers.
+        """
+        return {}
 
     @abstractmethod
     def prepare(self, folder: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functionfuse.errors import notes
 from functionfuse.testing.functions import Point, SubPoint, keep, make_node, prepend, show, table
 
 __all__ = ["ArgumentTests"]
@@ -80,4 +81,4 @@ class ArgumentTests:
         node = keep(keep([1])[5]).set_name("consumer")
         with pytest.raises(IndexError) as caught:
             backend.run(backend.make(node))
-        assert any("'consumer'" in note for note in caught.value.__notes__)
+        assert any("'consumer'" in note for note in notes(caught.value))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functionfuse.errors import notes
 from functionfuse.testing.functions import CustomError, add, fail, keep
 from functionfuse.testing.graph_tests import states
 
@@ -22,7 +23,7 @@ class ErrorTests:
         with pytest.raises(CustomError) as caught:
             backend.run(backend.make(node, workflow_name="doomed"))
         assert (caught.value.code, caught.value.reason) == (1, "on purpose")
-        assert any("'broken'" in note and "'doomed'" in note for note in caught.value.__notes__)
+        assert any("'broken'" in note and "'doomed'" in note for note in notes(caught.value))
 
     def test_nothing_depending_on_a_failure_runs(self, backend: Any) -> None:
         broken = fail().set_name("broken")
@@ -56,8 +57,8 @@ class ErrorTests:
         nodes = [fail(*range(i)).set_name(f"broken {i}") for i in range(3)]
         with pytest.raises(CustomError) as caught:
             backend.run(backend.make(*nodes), on_error="continue")
-        notes = "\n".join(caught.value.__notes__)
-        assert all(f"'broken {i}'" in notes for i in range(3))
+        text = "\n".join(notes(caught.value))
+        assert all(f"'broken {i}'" in text for i in range(3))
 
     def test_an_unknown_error_policy_is_refused(self, backend: Any) -> None:
         w = backend.make(keep(1))

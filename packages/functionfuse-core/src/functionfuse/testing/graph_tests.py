@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functionfuse import workflow
+from functionfuse.errors import notes
 from functionfuse.testing.functions import add, add_async, keep, table, token, total
 
 __all__ = ["GraphTests"]
@@ -34,7 +35,7 @@ class GraphTests:
         node = keep({"a": 1}).set_name("settings")
         with pytest.raises(KeyError) as caught:
             backend.run(backend.make(node["missing"]))
-        assert any("'settings'" in note for note in caught.value.__notes__)
+        assert any("'settings'" in note for note in notes(caught.value))
 
     def test_all_that_descends_from_the_roots_runs(self, backend: Any) -> None:
         """The side branch runs although nobody asked for it.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functionfuse.errors import ChangedNodesWarning, DamagedResultError, DamagedResultWarning
+from functionfuse.errors import ChangedNodesWarning, DamagedResultError, DamagedResultWarning, notes
 from functionfuse.testing.functions import (
     add,
     fail,
@@ -172,7 +172,7 @@ class ReuseTests:
         node = make_unpicklable(before).set_name("lock")
         with pytest.raises(TypeError, match="pickle") as caught:
             backend.run(make(node))
-        assert any("'lock'" in note for note in caught.value.__notes__)
+        assert any("'lock'" in note for note in notes(caught.value))
         assert storage.list_tasks(NAME, "*") == ["before"]
 
     def test_what_was_saved_before_a_failure_is_loaded_after_it(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functionfuse.errors import notes
 from functionfuse.testing.functions import Account, CustomError, add, keep, token
 from functionfuse.testing.graph_tests import states
 
@@ -141,7 +142,7 @@ class StatefulTests:
         account.set_name("account")
         with pytest.raises(CustomError, match="no account") as caught:
             backend.run(backend.make(account.deposit(1)))
-        assert any("'account'" in note for note in caught.value.__notes__)
+        assert any("'account'" in note for note in notes(caught.value))
 
     def test_an_instance_is_neither_given_nor_an_argument(self, backend: Any) -> None:
         account: Any = Account(1)

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
+from functionfuse.decoration import keep_importable
 from functionfuse.errors import WorkersLostError, add_note
 from functionfuse.node import MethodCall
 from functionfuse.pickling import find_unpicklable
@@ -157,6 +158,7 @@ class _Scheduler:
         for parent in self._loads.intersection(parents):
             self._load(parent)
         node = run.graph.nodes[position]
+        keep_importable(node.function.func)
         return Task(
             node.function.func,
             node.args,
