@@ -32,7 +32,7 @@ def step(value: int) -> int:
     return value
 
 
-def merge(left: int, middle: int, right: int) -> int:  # noqa: ARG001
+def merge(left: int, middle: int, right: int) -> int:
     """Take three parents."""
     return middle
 

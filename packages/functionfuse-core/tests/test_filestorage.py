@@ -240,26 +240,6 @@ def test_abandoned_temporary_files_are_removed_and_younger_ones_kept(storage, tm
     assert {path.name for path in folder.iterdir()} == {"young", "folder"}
 
 
-def test_a_temporary_file_that_is_removed_while_it_is_written_is_written_again(storage, tmp_path):
-    """A process that was suspended for hours goes on."""
-    storage.new_workflow("w")
-    folder = tmp_path / "storage" / ".functionfuse" / "tmp"
-    write, removed = os.replace, []
-
-    def remove_then_replace(source, target):
-        if not removed:
-            removed.extend(folder.iterdir())
-            for path in removed:
-                path.unlink()
-        write(source, target)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "replace", remove_then_replace)
-        storage.save("w", "task", 1)
-    assert len(removed) == 1
-    assert storage.read_task("w", "task") == 1
-
-
 def test_a_removed_folder_is_made_again(storage, tmp_path):
     storage.save("w", "task", 1)
     shutil.rmtree(tmp_path / "storage")

@@ -50,7 +50,7 @@ def fingerprints(*given):
     takes = Fingerprints(graph)
     found = []
     for position in range(len(graph)):
-        parents = [found[parent].own for parent in graph.parents[position]]
+        parents = [found[parent].ancestry for parent in graph.parents[position]]
         found.append(takes.take(position, parents))
     return found
 
@@ -67,7 +67,7 @@ def saved(fingerprint, python=PYTHON):
 
 def changes(now, before, python=PYTHON):
     header, entry = saved(before, python)
-    assert Ancestry.saved(entry) == before.own
+    assert Ancestry.saved(entry) == before.ancestry
     return [] if now.fits(entry) else now.changes_from(header)
 
 
@@ -176,14 +176,14 @@ def test_a_name_makes_no_difference():
 
 def test_a_loaded_parent_contributes_what_is_stored_with_it():
     graph = Graph([train(load(2))])
-    old_parent = fingerprint(load(1)).own
+    old_parent = fingerprint(load(1)).ancestry
     taken = Fingerprints(graph).take(1, [old_parent])
     assert changes(fingerprint(train(load(1))), taken) == []
     assert changes(fingerprint(train(load(2))), taken) == ["upstream"]
 
 
 def test_a_node_that_never_counts_passes_its_parents_on():
-    parents = [fingerprint(load(i)).own for i in (1, 2)]
+    parents = [fingerprint(load(i)).ancestry for i in (1, 2)]
     passed_on = Ancestry.passed_on(parents)
     assert passed_on == Ancestry.passed_on(parents)
     assert passed_on != Ancestry.passed_on(parents[::-1])

@@ -16,6 +16,7 @@ from functionfuse import workflow
 from functionfuse.backends.builtin.localback import LocalWorkflow
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import Backend, BackendTests
+from functionfuse.testing.functions import Account
 
 
 class TestLocalWorkflow(BackendTests):
@@ -229,3 +230,30 @@ def test_graphs_are_values_that_threads_share():
     for thread in threads:
         thread.join()
     assert results == [1, 1, 1, 1]
+
+
+def test_foreign_files_in_the_folder_are_nobody_s_business(tmp_path):
+    w = LocalWorkflow(one(1).set_name("one"), workflow_name="w")
+    w.set_storage(FileStorage(tmp_path))
+    w.run()
+    (tmp_path / "w" / "notes.txt").write_text("mine")
+    assert w.run() == 1
+    assert (tmp_path / "w" / "notes.txt").read_text() == "mine"
+
+
+def test_a_name_given_later_is_for_later_workflows():
+    node = one(1)
+    w = LocalWorkflow(node, workflow_name="w")
+    node.set_name("later")
+    assert [name for name, _ in w.graph_traversal()] == ["one_0000"]
+    assert [name for name, _ in LocalWorkflow(node, workflow_name="w").graph_traversal()] == [
+        "later"
+    ]
+
+
+def test_a_construction_that_was_found_by_name_is_no_leaf():
+
+    w = LocalWorkflow(Account(1).deposit(1), workflow_name="w")
+    (construction,) = w.find_nodes("Account_0000")
+    with pytest.raises(TypeError, match="instance"):
+        LocalWorkflow(construction, workflow_name="w")

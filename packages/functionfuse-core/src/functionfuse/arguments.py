@@ -102,6 +102,8 @@ class _Binder:
 
     def template(self, value: Any) -> Any:
         kind = type(value)
+        if kind is Node:  # The most frequent, by the shortest way.
+            return Slot(self.indices.setdefault(value, self.first + len(self.indices)), ())
         if kind in _ATOMS:
             return value
         if kind is Item:
@@ -205,7 +207,8 @@ def call(
 def _fill(template: Any, values: Sequence[Any]) -> Any:
     kind = type(template)
     if kind is Slot:
-        return take(values[template.parent], template.keys)
+        value = values[template.parent]
+        return take(value, template.keys) if template.keys else value
     if kind is not Pack:
         return template
     items = [_fill(item, values) for item in template.values]

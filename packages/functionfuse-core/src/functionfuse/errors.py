@@ -16,7 +16,6 @@ UserWarning
 
 from __future__ import annotations
 
-import logging
 import sys
 import warnings
 
@@ -38,8 +37,6 @@ __all__ = [
 ]
 
 PACKAGE = "functionfuse."
-
-logger = logging.getLogger("functionfuse")
 
 
 class FunctionFuseError(Exception):
@@ -100,8 +97,10 @@ def add_note(error: BaseException, note: str) -> None:
     if sys.version_info >= (3, 11):
         error.add_note(note)
     else:
+        import logging
+
         vars(error)["__notes__"] = [*notes(error), note]
-        logger.error("%s", note)
+        logging.getLogger("functionfuse").error("%s", note)
 
 
 def notes(error: BaseException) -> list[str]:

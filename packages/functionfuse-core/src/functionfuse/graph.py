@@ -70,9 +70,12 @@ class Graph:
             msg = "a workflow needs at least one node, got none"
             raise GraphError(msg)
         self.nodes = sorted(_closure([g.node for g in self.given]), key=attrgetter("number"))
-        self.positions = {node: position for position, node in enumerate(self.nodes)}
-        positions = self.positions.__getitem__
-        self.parents = [tuple(map(positions, node.parents)) for node in self.nodes]
+        self.positions = dict(zip(self.nodes, range(len(self.nodes)), strict=True))
+        positions = self.positions
+        self.parents = [
+            (positions[own[0]],) if len(own) == 1 else tuple(map(positions.__getitem__, own))
+            for own in map(attrgetter("parents"), self.nodes)
+        ]
         self.given_names = given_names(self.nodes)
         if any(name is not None for name in self.given_names):
             self.names  # noqa: B018  A given name may also be one that the workflow makes.
@@ -117,6 +120,8 @@ class Graph:
     def instances(self) -> Mapping[int, int]:
         """For each construction and each call on an instance, the construction's position."""
         instances: dict[int, int] = {}
+        if Construction not in set(map(type, self.nodes)):
+            return instances
         for position, node in enumerate(self.nodes):
             if type(node) is Construction:
                 instances[position] = position
@@ -134,28 +139,30 @@ def _closure(given: Sequence[Node]) -> Mapping[Node, None]:
                              │           but not x's other descendant z.
     Descendants of r1        y ◄── x ──► z
     """
-    ancestors = _flood(given, attrgetter("parents"))
-    if all(child in ancestors for node in ancestors for child in node.children):
+    parents, children = attrgetter("parents"), attrgetter("children")
+    ancestors = _flood(given, parents)
+    # Each edge to an ancestor comes from one: with as many edges down, none leads out.
+    if sum(map(len, map(parents, ancestors))) == sum(map(len, map(children, ancestors))):
         return ancestors
     roots = [node for node in ancestors if not node.parents]
-    descendants = _flood(roots, attrgetter("children"))
+    descendants = _flood(roots, children)
     replaced = replaced_nodes(descendants, ancestors)
     if replaced:
-        for node in _flood(replaced, attrgetter("children")):
+        for node in _flood(replaced, children):
             descendants.pop(node, None)
     outside = [
         parent for node in descendants for parent in node.parents if parent not in descendants
     ]
-    return descendants | _flood(outside, attrgetter("parents"))
+    return descendants | _flood(outside, parents)
 
 
 def _flood(start: Iterable[Node], neighbours: Any) -> dict[Node, None]:
     """Find all nodes that can be reached from some, which are among them."""
     reached = dict.fromkeys(start)
-    stack = list(reached)
-    while stack:
-        for node in neighbours(stack.pop()):
+    found = list(reached)
+    for others in map(neighbours, found):
+        for node in others:
             if node not in reached:
                 reached[node] = None
-                stack.append(node)
+                found.append(node)  # The loop comes to it later.
     return reached

@@ -44,19 +44,23 @@ def depth_first_order(parents: Sequence[Sequence[int]]) -> list[int]:
             order.append(~node)
         elif not is_seen[node]:
             is_seen[node] = True
-            stack.append(~node)
-            stack.extend(visits[node])
+            if visits[node]:
+                stack.append(~node)
+                stack += visits[node]
+            else:
+                order.append(node)
     return order
 
 
 def _longest_last(parents: Sequence[Sequence[int]]) -> tuple[list[Sequence[int]], list[int]]:
     """For each node its parents, that with the longest branch last; and all sinks."""
     heights: list[int] = []
+    height = heights.__getitem__
     visits: list[Sequence[int]] = []
     is_sink = bytearray(b"\1") * len(parents)
     for own in parents:
         if len(own) > 1:
-            own = sorted(reversed(own), key=heights.__getitem__)
+            own = sorted(own[::-1], key=height)
         for parent in own:
             is_sink[parent] = False
         visits.append(own)

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from functionfuse.graph import Graph
 from functionfuse.node import Construction
-from functionfuse.reuse.fingerprint import Ancestry, Fingerprint, Fingerprints
 from functionfuse.storage.index import Saved
+
+if TYPE_CHECKING:
+    from functionfuse.reuse.fingerprint import Ancestry, Fingerprint
 
 __all__ = ["Action", "Plan", "check_reuse", "make_full_plan", "make_plan"]
 
@@ -47,8 +49,7 @@ class Action(enum.Enum):
         return self.name
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What happens to each node of a graph in one run, and in which order.
 
     Attributes
@@ -74,8 +75,8 @@ class Plan:
     order: Sequence[int]
     step_actions: Sequence[Action]
     drops: Sequence[Sequence[int]]
-    fingerprints: Mapping[int, Fingerprint] = field(default_factory=dict)
-    changed: Mapping[int, Fingerprint] = field(default_factory=dict)
+    fingerprints: Mapping[int, Fingerprint]
+    changed: Mapping[int, Fingerprint]
 
     def to_dict(self) -> dict[str, str]:
         """Return what happens to each node, by name: `skip`, `load` or `execute`."""
@@ -90,7 +91,7 @@ class Plan:
 def make_full_plan(graph: Graph) -> Plan:
     """Plan a run without a storage: everything executes."""
     execute = [Action.EXECUTE] * len(graph)
-    return Plan(graph, execute, graph.order, execute, _drops(graph, graph.order, execute))
+    return Plan(graph, execute, graph.order, execute, _drops(graph, graph.order, execute), {}, {})
 
 
 def make_plan(
@@ -129,6 +130,9 @@ def _decide(
     graph: Graph, saved: Mapping[str, Saved], reuse: str, logs: Collection[int]
 ) -> tuple[bytearray, dict[int, Fingerprint], dict[int, Fingerprint]]:
     """Decide in order of creation whose saved result can be used and which nodes must execute."""
+    # Imported late, with all that takes code apart: without a storage it is not needed.
+    from functionfuse.reuse.fingerprint import Ancestry, Fingerprints
+
     executes = bytearray(len(graph))
     fingerprints: dict[int, Fingerprint] = {}
     changed: dict[int, Fingerprint] = {}
@@ -141,17 +145,18 @@ def _decide(
             ancestries.append(Ancestry.passed_on(parents))
             continue
         fingerprint = takes.take(position, parents)
-        is_saved = name in saved and reuse != "never" and type(node) is not Construction
-        fits = is_saved and fingerprint.fits(saved[name])
-        if fits or (is_saved and reuse == "saved" and graph.given_names[position] is not None):
-            ancestries.append(Ancestry.saved(saved[name]) or fingerprint.own)
-            if not fits and saved[name].digest:
+        entry = saved.get(name) if reuse != "never" and type(node) is not Construction else None
+        fits = entry is not None and fingerprint.fits(entry)
+        is_named = graph.given_names[position] is not None
+        if entry is not None and (fits or (is_named and reuse == "saved")):
+            ancestries.append(Ancestry.saved(entry) or fingerprint.ancestry)
+            if not fits and entry.digest:
                 changed[position] = fingerprint
         else:
             executes[position] = True
             if type(node) is not Construction:
                 fingerprints[position] = fingerprint
-            ancestries.append(fingerprint.own)
+            ancestries.append(fingerprint.ancestry)
     return executes, fingerprints, changed
 
 
@@ -225,23 +230,20 @@ def _drops(
     graph: Graph, order: Sequence[int], step_actions: Sequence[Action]
 ) -> list[Sequence[int]]:
     """List, for after each step, the results that no later step takes and nobody is given."""
-    load, all_inputs = Action.LOAD, graph.inputs
-    is_used = bytearray(len(graph))
+    load, inputs = Action.LOAD, graph.inputs
+    last_uses = [-1] * len(graph)
+    for step, (position, action) in enumerate(zip(order, step_actions, strict=True)):
+        last_uses[position] = step
+        if action is not load:
+            for parent in inputs[position]:
+                last_uses[parent] = step
     for position in graph.given_positions:
-        is_used[position] = True
-    drops: list[Sequence[int]] = []
-    for position, action in zip(reversed(order), reversed(step_actions), strict=True):
-        inputs = () if action is load else all_inputs[position]
-        if is_used[position]:
-            dropped: Sequence[int] = inputs
-            for parent in inputs:
-                if is_used[parent]:
-                    dropped = [parent for parent in inputs if not is_used[parent]]
-                    break
-        else:
-            dropped = [position, *(parent for parent in inputs if not is_used[parent])]
-        for parent in dropped:
-            is_used[parent] = True
-        drops.append(dropped)
-    drops.reverse()
+        last_uses[position] = -1
+    drops: list[Any] = [()] * len(order)
+    for position, step in enumerate(last_uses):
+        if step >= 0:
+            if drops[step]:
+                drops[step].append(position)
+            else:
+                drops[step] = [position]
     return drops

@@ -79,7 +79,8 @@ class RunRecord(Mapping[str, NodeRun]):
         self._states[position] = state
         self._starts[position] = start
         self._durations[position] = duration
-        self._stored_bytes[position] = stored_bytes
+        if stored_bytes:
+            self._stored_bytes[position] = stored_bytes
 
     def note_skipped(self, position: int, stored_bytes: int) -> None:
         """Take down that a node's result was not needed, unless this run made it."""

@@ -67,6 +67,7 @@ class Run:
         self.record = RunRecord(graph)
         self._workflow_name = workflow_name
         self._saved = saved
+        self.has_storage = saved is not None
         self._continues = on_error == "continue"
         self._failures: dict[int, Exception] = {}
         self.blocked: set[int] = set()
@@ -107,8 +108,8 @@ class Run:
         self.record.note_loaded(position, start, perf_counter() - start, nbytes)
         return value
 
-    def finish(self, position: int, value: Any, start: float, end: float) -> Any:
-        """Save what a node returned, if it is to be saved, and return what its consumers get.
+    def save(self, position: int, value: Any, start: float, end: float) -> tuple[Any, int]:
+        """Save what a node returned, if it is to be saved.
 
         Parameters
         ----------
@@ -118,14 +119,19 @@ class Run:
             Its result.
         start, end
             When it started and ended, by `time.perf_counter`.
+
+        Returns
+        -------
+        object
+            What its consumers get.
+        int
+            Size of the result in the storage, 0 if it is not saved.
         """
-        nbytes = 0
-        keep = None if self._saved is None else self.keep(position)
-        if keep is not None:
-            value, saved = keep.save(value, self.record.epoch(start), end - start)
-            nbytes = self._note_saved(saved)
-        self.record.note(position, EXECUTED, start, end - start, nbytes)
-        return value
+        keep = self.keep(position)
+        if keep is None:
+            return value, 0
+        value, saved = keep.save(value, self.record.epoch(start), end - start)
+        return value, self._note_saved(saved)
 
     def keep(self, position: int) -> Keep | None:
         """Return what saves a node's result; None if it is not to be saved."""

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from functionfuse.errors import ChangedNodesWarning, DamagedResultError, DamagedResultWarning, warn
 from functionfuse.graph import Graph
 from functionfuse.plan import Plan, make_plan
-from functionfuse.reuse.fingerprint import Fingerprint
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
 from functionfuse.worker import Keep
 
-__all__ = ["Replan", "SavedResults"]
+if TYPE_CHECKING:
+    from functionfuse.reuse.fingerprint import Fingerprint
 
-logger = logging.getLogger("functionfuse")
+__all__ = ["Replan", "SavedResults"]
 
 NAMES_SHOWN = 10
 
@@ -42,9 +41,8 @@ class SavedResults:
         listing = storage.list_saved(workflow_name)
         self._saved = listing.saved
         self._is_index_stale = not listing.is_indexed
+        self._damaged = listing.damaged
         self._has_warned = False
-        for name, error in listing.damaged.items():
-            self._warn_damaged(name, error)
 
     def plan(
         self,
@@ -55,9 +53,12 @@ class SavedResults:
     ) -> Plan:
         """Plan a run with what is saved; see `functionfuse.plan.make_plan`."""
         plan = make_plan(graph, self._saved, reuse, logs=logs, finished=finished)
-        if plan.changed and not self._has_warned:
+        if not self._has_warned:
             self._has_warned = True
-            self._warn_changed(graph, plan.changed)
+            for name in self._damaged.keys() & graph.by_name.keys():
+                self._warn_damaged(name, self._damaged[name])
+            if plan.changed:
+                self._warn_changed(graph, plan.changed)
         return plan
 
     def stored_bytes(self, name: str) -> int:
@@ -97,8 +98,12 @@ class SavedResults:
         try:
             self._storage.write_index(self._workflow_name, self._saved.values())
         except OSError:
+            import logging
+
             # The next run reads headers instead.
-            logger.warning("no index of workflow %r written", self._workflow_name, exc_info=True)
+            logging.getLogger("functionfuse").warning(
+                "no index of workflow %r written", self._workflow_name, exc_info=True
+            )
 
     def _warn_changed(self, graph: Graph, changed: Mapping[int, Fingerprint]) -> None:
         lines = []

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from functionfuse.errors import NodeError
@@ -51,8 +49,7 @@ class Keep(NamedTuple):
         return value, saved
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """All that a worker needs to run a node."""
 
     func: Callable[..., Any]
@@ -109,6 +106,8 @@ def run_task(task: Task, driver_pid: int) -> Outcome:
         duration = time.perf_counter() - start
         if os.getpid() == driver_pid:
             return Outcome(None, error, "", started, duration, None)
+        import traceback
+
         text = "".join(traceback.format_exception(error))
         return Outcome(None, _portable(error), text, started, duration, None)
     return Outcome(value, None, "", started, duration, saved)

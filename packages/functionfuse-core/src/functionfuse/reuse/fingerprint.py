@@ -11,19 +11,21 @@ code, of the node and of all above it; it decides where the versions differ.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from hashlib import blake2b
 from types import FunctionType
 from typing import Any, NamedTuple
 
 from functionfuse.arguments import Pack, Slot
 from functionfuse.graph import Graph
-from functionfuse.node import Construction, MethodCall, Node
+from functionfuse.node import Construction, Function, MethodCall, Node
 from functionfuse.reuse.code import CodeDigests
 from functionfuse.reuse.values import (
     ATOMS,
+    DIGEST_BYTES,
     UnhashableValueError,
     ValueDigests,
-    combine,
     qualified_name,
 )
 from functionfuse.storage.format import PYTHON, Header
@@ -36,53 +38,69 @@ SHOWN_CHARACTERS = 120
 
 
 class Ancestry(NamedTuple):
-    """What a node contributes to the fingerprints of its children (16 bytes each)."""
+    """What a node contributes to the fingerprints of its children (in hexadecimal)."""
 
-    digest: bytes
-    data_digest: bytes
+    digest: str
+    data_digest: str
     """The same without any code."""
 
     @classmethod
     def passed_on(cls, parents: Sequence[Ancestry]) -> Ancestry:
         """Return that of a node that itself never counts as changed."""
         return cls(
-            combine(*[parent.digest for parent in parents]),
-            combine(*[parent.data_digest for parent in parents]),
+            _digest(*[parent.digest for parent in parents]),
+            _digest(*[parent.data_digest for parent in parents]),
         )
 
     @classmethod
     def saved(cls, saved: Saved) -> Ancestry | None:
         """Return that stored with a result, if there is one."""
-        if not saved.digest:
-            return None
-        return cls(bytes.fromhex(saved.digest), bytes.fromhex(saved.data_digest))
+        return cls(saved.digest, saved.data_digest) if saved.digest else None
 
 
 class Fingerprint(NamedTuple):
     """What a node's result is made from."""
 
-    code: bytes
+    code: str
     arguments: dict[str, str]
     """Literals, and which parents' results stand where, by parameter."""
-    upstream: bytes
-    """Digest of the parents' fingerprints."""
-    own: Ancestry
+    parents: Sequence[Ancestry]
+
+    @property
+    def digest(self) -> str:
+        """Digest of all of it."""
+        return _digest(self.code, repr(self.arguments), *[parent.digest for parent in self.parents])
+
+    @property
+    def data_digest(self) -> str:
+        """The same without the code."""
+        return _digest(repr(self.arguments), *[parent.data_digest for parent in self.parents])
+
+    @property
+    def upstream(self) -> str:
+        """Digest of the parents' fingerprints."""
+        return _digest(*[parent.digest for parent in self.parents])
+
+    @property
+    def ancestry(self) -> Ancestry:
+        """What the node contributes to its children's."""
+        return Ancestry(self.digest, self.data_digest)
 
     def to_header(self) -> dict[str, Any]:
         """Return it as it is stored with a result."""
         return {
-            "digest": self.own.digest.hex(),
-            "data_digest": self.own.data_digest.hex(),
-            "code": self.code.hex(),
+            "digest": self.digest,
+            "data_digest": self.data_digest,
+            "code": self.code,
             "arguments": self.arguments,
-            "upstream": self.upstream.hex(),
+            "upstream": self.upstream,
         }
 
     def fits(self, saved: Saved) -> bool:
         """Tell whether a saved result was made from the same."""
         if _is_same_python(saved.python):
-            return saved.digest == self.own.digest.hex()
-        return saved.data_digest == self.own.data_digest.hex()
+            return saved.digest == self.digest
+        return saved.data_digest == self.data_digest
 
     def changes_from(self, header: Header) -> list[str]:
         """Say what changed since a result was saved: code, arguments by name, upstream.
@@ -95,7 +113,7 @@ class Fingerprint(NamedTuple):
         changes = []
         stored = header.fingerprint or {}
         same_python = _is_same_python(header.python)
-        if same_python and stored.get("code") != self.code.hex():
+        if same_python and stored.get("code") != self.code:
             changes.append("code")
         saved = stored.get("arguments", {})
         changes += [
@@ -103,7 +121,7 @@ class Fingerprint(NamedTuple):
             for name in {**saved, **self.arguments}
             if saved.get(name) != self.arguments.get(name)
         ]
-        if not changes or (same_python and stored.get("upstream") != self.upstream.hex()):
+        if not changes or (same_python and stored.get("upstream") != self.upstream):
             changes.append("upstream")
         return changes
 
@@ -122,6 +140,7 @@ class Fingerprints:
         functions = {id(node.function): node.function for node in graph.nodes}
         self._code = CodeDigests(function.func for function in functions.values())
         self._values = ValueDigests(self._code.own_digest)
+        self._functions: dict[Function, str] = {}
 
     def take(self, position: int, parents: Sequence[Ancestry]) -> Fingerprint:
         """Take the fingerprint of one node.
@@ -135,32 +154,33 @@ class Fingerprints:
         """
         node = self._graph.nodes[position]
         argument_code: list[bytes] = []
-        arguments = self._arguments(node, argument_code)
-        code = combine(self._code_digest(node), *argument_code)
-        text = repr(arguments).encode("utf-8", "surrogatepass")
-        upstream = combine(*[parent.digest for parent in parents])
-        data_upstream = [parent.data_digest for parent in parents]
-        own = Ancestry(combine(code, text, upstream), combine(text, *data_upstream))
-        return Fingerprint(code, arguments, upstream, own)
+        arguments = self._arguments(position, argument_code)
+        code = self._code_digest(node)
+        if argument_code:
+            code = _digest(code, *[digest.hex() for digest in argument_code])
+        return Fingerprint(code, arguments, parents)
 
-    def _code_digest(self, node: Node) -> bytes:
+    def _code_digest(self, node: Node) -> str:
         """Digest the code: of a method call that of its class; of the construction none then."""
         if isinstance(node, Construction):
-            return b""
+            return ""
         if isinstance(node, MethodCall):
             cls = node.parents[0].function.func
-            return combine(self._code.digest(cls), node.function.qualname.encode())
-        return self._code.digest(node.function.func)
+            return _digest(self._code.digest(cls).hex(), node.function.qualname)
+        if node.function not in self._functions:
+            self._functions[node.function] = self._code.digest(node.function.func).hex()
+        return self._functions[node.function]
 
-    def _arguments(self, node: Node, code: list[bytes]) -> dict[str, str]:
+    def _arguments(self, position: int, code: list[bytes]) -> dict[str, str]:
         """Say what each argument is, and collect the code of functions in the literals."""
+        node = self._graph.nodes[position]
         names = _parameter_names(node.function.func)
         if node.args is None:
             texts = {name: f"<parent {i}>" for i, name in enumerate(names[: len(node.parents)])}
             if len(node.parents) > len(names):
                 texts["*"] = f"{len(node.parents)} parents"
             return texts
-        is_named = node.name is not None
+        is_named = self._graph.given_names[position] is not None
         by_name = {
             names[index] if index < len(names) else str(index): value
             for index, value in enumerate(node.args)
@@ -199,9 +219,16 @@ class Fingerprints:
 
 def _shown(text: str) -> str:
     is_short = len(text) <= SHOWN_CHARACTERS
-    return text if is_short else combine(text.encode("utf-8", "surrogatepass")).hex()
+    return text if is_short else _digest(text)
 
 
+def _digest(*parts: str) -> str:
+    """Digest lines of text: digests, and what `repr` gives; in 32 hexadecimal digits."""
+    text = "\n".join(parts).encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=DIGEST_BYTES).hexdigest()
+
+
+@functools.cache
 def _is_same_python(version: str) -> bool:
     return version.split(".")[:2] == PYTHON.split(".")[:2]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from hashlib import blake2b
 
 __all__ = ["CUT_MARK", "decode_filename", "encode_filename"]
 
@@ -84,6 +83,8 @@ def decode_filename(filename: str) -> str:
 
 
 def _cut(encoded: str, name: str) -> str:
+    from hashlib import blake2b
+
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES)
     tail = CUT_MARK + digest.hexdigest()
     head = encoded.encode()[: MAX_BYTES - len(tail)].decode(errors="ignore")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import shutil
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -151,9 +150,11 @@ class FileKeeper(Keeper):
         absent = contextlib.suppress(FileNotFoundError, NotADirectoryError)
         with absent, os.scandir(self._path(folder)) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):  # Removed since it was listed.
+                try:
                     if entry.is_file():
                         found[self._as_written(entry.name)] = _stamp(entry.stat())
+                except FileNotFoundError:  # Removed since it was listed.
+                    continue
         return found
 
     def _as_written(self, filename: str) -> str:
@@ -164,6 +165,8 @@ class FileKeeper(Keeper):
         os.unlink(self._path(key))
 
     def remove_folder(self, folder: str) -> None:  # noqa: D102  docstring inherited
+        import shutil
+
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._path(folder))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from functionfuse.arguments import call
 from functionfuse.baseworkflow import BaseWorkflow
-from functionfuse.execution import Awaiter, execute
+from functionfuse.execution import UNSETTLED_TYPES, Awaiter, settle
 from functionfuse.plan import Action, check_reuse
+from functionfuse.record import State
 from functionfuse.run import Run
 from functionfuse.saved import Replan
 
@@ -132,20 +134,31 @@ def _run_serially(run: Run, awaiter: Awaiter) -> list[Any]:
     """Take the plan's steps one after the other and return the results that are left."""
     nodes, parents, plan = run.graph.nodes, run.graph.parents, run.plan
     results: list[Any] = [None] * len(nodes)
-    load_action, execute_action = Action.LOAD, Action.EXECUTE
+    note = run.record.note
+    load_action, execute_action, executed = Action.LOAD, Action.EXECUTE, State.EXECUTED
+    has_storage, initializers = run.has_storage, run.initializers
     for position, action, drops in zip(plan.order, plan.step_actions, plan.drops, strict=True):
         if action is load_action:
             results[position] = run.load(position)
         elif not (run.blocked and run.is_blocked(position)):
             node = nodes[position]
+            func = node.function.func
             values: Any = [results[parent] for parent in parents[position]]
             start = perf_counter()
             try:
-                if run.initializers and position in run.initializers:
-                    run.initializers[position]()
-                value = execute(node.function.func, node.args, node.kwargs, values, awaiter)
+                if position in initializers:
+                    initializers[position]()
+                # What `execute` does, without the cost of a call more.
+                args = node.args
+                value = func(*values) if args is None else call(func, args, node.kwargs, values)
+                if type(value) in UNSETTLED_TYPES:
+                    value = settle(value, func, awaiter)
                 if action is execute_action:
-                    results[position] = run.finish(position, value, start, perf_counter())
+                    end, nbytes = perf_counter(), 0
+                    if has_storage:
+                        value, nbytes = run.save(position, value, start, end)
+                    results[position] = value
+                    note(position, executed, start, end - start, nbytes)
             except BaseException as error:
                 if run.fail(position, error, start):
                     raise
