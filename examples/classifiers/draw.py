@@ -3,9 +3,10 @@
 import sys
 
 import numpy as np
-from functionfuse.storage import storage_factory
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 from matplotlib.figure import Figure
+
+from functionfuse.storage import storage_factory
 
 WORKFLOW = "classifiers"
 CLASSES = ListedColormap(["#b8412a", "#1f5f8b"])

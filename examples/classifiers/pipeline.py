@@ -4,7 +4,6 @@ Each data set goes ``data -> split -> model``, with ten models; their scores mee
 """
 
 import numpy as np
-from functionfuse import workflow
 from sklearn.datasets import (
     load_breast_cancer,
     load_digits,
@@ -25,6 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
+
+from functionfuse import workflow
 
 CLASSIFIERS = {
     "Nearest Neighbors": (KNeighborsClassifier, {"n_neighbors": 3}),

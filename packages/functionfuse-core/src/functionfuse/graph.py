@@ -72,7 +72,7 @@ class Graph:
         self.nodes = sorted(_closure([g.node for g in self.given]), key=attrgetter("number"))
         self.positions = dict(zip(self.nodes, range(len(self.nodes)), strict=True))
         positions = self.positions
-        self.parents = [
+        self.parents: list[tuple[int, ...]] = [
             (positions[own[0]],) if len(own) == 1 else tuple(map(positions.__getitem__, own))
             for own in map(attrgetter("parents"), self.nodes)
         ]

@@ -66,7 +66,35 @@ def _calling_place() -> Place:
     return Place(frame.f_code.co_filename, frame.f_lineno, cell)
 
 
-class Node(_StandsForAny):
+class _Unresolved(_StandsForAny):
+    """What stands for something that exists only when a backend runs the graph."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> NoReturn:
+        msg = (
+            f"{self!r} has no result yet and can't be iterated or unpacked; "
+            "index it, as in node[0] or node['key'], or loop inside a decorated function"
+        )
+        raise TypeError(msg)
+
+    def __bool__(self) -> NoReturn:
+        msg = (
+            f"{self!r} has no result yet and is neither true nor false; "
+            "index it or decide inside a decorated function"
+        )
+        raise TypeError(msg)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        msg = (
+            f"{self!r} can't be pickled or copied: a node stands for a result and belongs to "
+            "its graph; call decorated functions outside of other decorated functions "
+            "(f.func is the plain function)"
+        )
+        raise TypeError(msg)
+
+
+class Node(_Unresolved):
     """One call of a decorated function: a value that stands for the call's result.
 
     Made by calling what `workflow` decorated, never directly. `node[key]` stands for an
@@ -140,15 +168,6 @@ class Node(_StandsForAny):
     def __getitem__(self, key: Any) -> Item:
         return Item(self, (_checked_key(key),))
 
-    def __iter__(self) -> NoReturn:
-        _refuse_iteration(self)
-
-    def __bool__(self) -> NoReturn:
-        _refuse_truth(self)
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        _refuse_pickling(self)
-
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
         return f"<node{name} of {self.function.qualname}>"
@@ -174,7 +193,7 @@ class MethodCall(Node):
     """Index among the parents of the one that only orders."""
 
 
-class Item(_StandsForAny):
+class Item(_Unresolved):
     """An item of a node's result: `node[key]`, also chained, `node["a"][0]`."""
 
     __slots__ = ("keys", "node")
@@ -186,20 +205,11 @@ class Item(_StandsForAny):
     def __getitem__(self, key: Any) -> Item:
         return Item(self.node, (*self.keys, _checked_key(key)))
 
-    def __iter__(self) -> NoReturn:
-        _refuse_iteration(self)
-
-    def __bool__(self) -> NoReturn:
-        _refuse_truth(self)
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        _refuse_pickling(self)
-
     def __repr__(self) -> str:
         return f"{self.node!r}" + "".join(f"[{key!r}]" for key in self.keys)
 
 
-class Instance(_StandsForAny):
+class Instance(_Unresolved):
     """What calling a decorated class gives: its methods' calls are nodes.
 
     Only `set_name` and `get_name` are its own; every other attribute is looked up on the
@@ -229,15 +239,6 @@ class Instance(_StandsForAny):
         call: Node = self._functionfuse_method(self, "__call__")(*args, **kwargs)
         return call
 
-    def __iter__(self) -> NoReturn:
-        _refuse_iteration(self)
-
-    def __bool__(self) -> NoReturn:
-        _refuse_truth(self)
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        _refuse_pickling(self)
-
     def __repr__(self) -> str:
         return f"<instance of {self._functionfuse_node!r}>"
 
@@ -254,28 +255,3 @@ def _checked_key(key: Any) -> Any:
         )
         raise TypeError(msg)
     return key
-
-
-def _refuse_iteration(value: Any) -> NoReturn:
-    msg = (
-        f"{value!r} has no result yet and can't be iterated or unpacked; "
-        "index it, as in node[0] or node['key'], or loop inside a decorated function"
-    )
-    raise TypeError(msg)
-
-
-def _refuse_truth(value: Any) -> NoReturn:
-    msg = (
-        f"{value!r} has no result yet and is neither true nor false; "
-        "index it or decide inside a decorated function"
-    )
-    raise TypeError(msg)
-
-
-def _refuse_pickling(value: Any) -> NoReturn:
-    msg = (
-        f"{value!r} can't be pickled or copied: a node stands for a result and belongs to "
-        "its graph; call decorated functions outside of other decorated functions "
-        "(f.func is the plain function)"
-    )
-    raise TypeError(msg)
