@@ -122,7 +122,7 @@ def _typical(times: Sequence[float]) -> float:
 
 
 def growth(results: Sequence[Result], work: str) -> Iterator[Result]:
-    """From results of rising sizes: how much more than the reference did it grow?"""
+    """Say of results of rising sizes how much more than the reference they grew."""
     if len(results) > 1:
         first, last = results[0], results[-1]
         grown = last.ratio / first.ratio

@@ -69,10 +69,21 @@ SAME = {
     "mutable default": ("def f(x=[1]): return x", "def f(x=[2]): return x"),
     "order of a set": ("def f(x): return x in {'a', 'b', 'c'}", "def f(x): return x in {'c', 'a', 'b'}"),
     "installed helper": ("import json\ndef f(): return json.dumps(1)", "import json as json\ndef f(): return json.dumps(1)"),
-    "global instance": ("class K: pass\nk = K()\ndef f(): return k", "class K: pass\nk = [K()]\ndef f(): return k"),
+    "state of a global instance": (
+        "class K:\n  def __init__(self, n): self.n = n\nk = K(1)\ndef f(): return k",
+        "class K:\n  def __init__(self, n): self.n = n\nk = K(2)\ndef f(): return k",
+    ),
 }  # fmt: skip
 
 OTHER = {
+    "methods of a global instance": (
+        "class K:\n  def g(self): return 1\nk = K()\ndef f(): return k.g()",
+        "class K:\n  def g(self): return 2\nk = K()\ndef f(): return k.g()",
+    ),
+    "tuple of functions": (
+        "def g(): return 1\nt = (g,)\ndef f(): return t[0]()",
+        "def g(): return 2\nt = (g,)\ndef f(): return t[0]()",
+    ),
     "constant": ("def f(): return 1", "def f(): return 2"),
     "type of a constant": ("def f(): return 1", "def f(): return 1.0"),
     "sign of zero": ("def f(): return 0.0", "def f(): return -0.0"),

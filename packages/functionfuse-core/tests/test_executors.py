@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
+import random
 import re
 import signal
 import threading
@@ -14,6 +16,7 @@ import pytest
 
 from functionfuse import workflow
 from functionfuse.backends.builtin.localback import LocalWorkflow
+from functionfuse.backends.plugins import RandomStatePlugin
 from functionfuse.errors import NodeError, WorkersLostError
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import Backend, BackendTests, require
@@ -309,3 +312,101 @@ late = workflow(late)
 
 def test_a_function_decorated_after_its_definition_reaches_other_processes(processes):
     assert parallel(late(late(1)), executor=processes).run() == 3
+
+
+def test_nodes_that_were_cancelled_are_named():
+    with ThreadPoolExecutor(1) as executor:
+        nodes = sleep(0.3).set_name("running"), sleep(0.1).set_name("cancelled")
+        w = parallel(*nodes, executor=executor)
+        timer = threading.Timer(
+            0.1, executor.shutdown, kwargs={"wait": False, "cancel_futures": True}
+        )
+        timer.start()
+        with pytest.raises(WorkersLostError, match="'cancelled'"):
+            w.run()
+        timer.join()
+
+
+def test_a_failure_while_a_run_is_planned_again_is_raised(tmp_path, threads):
+    """b turns out damaged while the broken node runs; nothing starts after that."""
+    storage = FileStorage(tmp_path)
+    attempts = []
+
+    @workflow
+    def fail_slowly():
+        attempts.append(1)
+        time.sleep(0.1)
+        raise CustomError(1, "on purpose")
+
+    def build(last):
+        c = add(add(keep(1).set_name("a"), 1).set_name("b"), 1).set_name("c")
+        return parallel(last().set_name("broken"), c, executor=threads, storage=storage)
+
+    build(lambda: keep(0)).run()
+    for name in ("c", "broken"):
+        storage.remove_task("w", name)
+    (tmp_path / "w" / "b").write_bytes(b"")
+    for on_error in ("raise", "continue"):
+        with pytest.warns(UserWarning, match="'b'"), pytest.raises(CustomError):
+            build(fail_slowly).run(on_error=on_error)
+        assert len(attempts) == 1
+        attempts.clear()
+        for name in storage.list_tasks("w", "[bc]"):
+            storage.remove_task("w", name)
+        storage.save("w", "b", 2)
+        (tmp_path / "w" / "b").write_bytes(b"")
+
+
+class Unloadable:
+    def __setstate__(self, state):
+        raise RuntimeError("no way back")
+
+
+def test_a_load_that_fails_is_no_lost_worker(tmp_path, threads):
+    storage = FileStorage(tmp_path)
+    value = Unloadable()
+    value.content = 1
+    storage.save("w", "a", value)
+    w = parallel(keep(keep(1).set_name("a")), executor=threads, storage=storage)
+    with pytest.raises(RuntimeError, match="no way back") as caught:
+        w.run()
+    assert any("'a'" in note for note in caught.value.__notes__)
+
+
+class Picky(ThreadPoolExecutor):
+    def submit(self, fn, call, *args):
+        pickle.dumps(call)
+        return super().submit(fn, call, *args)
+
+
+def test_an_executor_that_pickles_at_once_is_told_from_a_lost_one():
+    with Picky(1) as executor:
+        w = parallel(keep(threading.Lock()).set_name("stuck"), keep(1), executor=executor)
+        with pytest.raises(TypeError, match="pickle") as caught:
+            w.run(on_error="continue")
+    assert any("'stuck'" in note for note in caught.value.__notes__)
+    assert w.last_run["keep_0000"].state == "executed"
+
+
+@workflow
+def draw_late(index):
+    time.sleep(0.01)
+    return random.random()
+
+
+def test_threads_do_not_share_seeds(threads):
+    nodes = [draw_late(i) for i in range(4)]
+    results = []
+    for executor in (None, threads):
+        w = LocalWorkflow(*nodes, workflow_name="w")
+        w.set_executor(executor)
+        w.set_plugin(".*", RandomStatePlugin(0, 1000, 1, random.seed))
+        results.append(w.run())
+    assert results[0] == results[1]
+
+
+def test_calls_on_instances_do_not_keep_the_workers_waiting(tmp_path, threads):
+    """The calls fill one thread of this process; the two functions meet meanwhile."""
+    calls = [Here().where() for _ in range(5)]
+    nodes = rendezvous(tmp_path, "a", "b"), rendezvous(tmp_path, "b", "a")
+    assert parallel(*calls, *nodes, executor=threads).run()[-2:] == ["a", "b"]

@@ -8,12 +8,14 @@ import signal
 import threading
 import time
 import weakref
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 
 from functionfuse import workflow
 from functionfuse.backends.builtin.localback import LocalWorkflow
+from functionfuse.errors import ChangedNodesWarning, DamagedResultWarning
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import Backend, BackendTests
 from functionfuse.testing.functions import Account
@@ -257,3 +259,91 @@ def test_a_construction_that_was_found_by_name_is_no_leaf():
     (construction,) = w.find_nodes("Account_0000")
     with pytest.raises(TypeError, match="instance"):
         LocalWorkflow(construction, workflow_name="w")
+
+
+@workflow
+def sized(values):
+    return len(values)
+
+
+def test_nodes_inside_a_set_are_the_same_in_every_order(tmp_path):
+    """Where the nodes lie in memory decides the set's order, and nothing else may."""
+    clutter = []
+    for _ in range(5):
+        clutter.append([object() for _ in range(len(clutter) * 7)])
+        members = [one(i).set_name(f"one {i}") for i in range(5)]
+        w = LocalWorkflow(sized(set(members)), workflow_name="w")
+        w.set_storage(FileStorage(tmp_path))
+        w.run()
+        executed = w.last_run.counts()["executed"]
+    assert executed == 0
+
+
+def test_a_header_damaged_behind_the_index_s_back_does_not_end_the_run(tmp_path):
+    def build(argument):
+        w = LocalWorkflow(one(argument).set_name("one"), workflow_name="w")
+        w.set_storage(FileStorage(tmp_path))
+        return w
+
+    build(1).run()
+    path = tmp_path / "w" / "one"
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[30] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    with (
+        pytest.warns(ChangedNodesWarning, match="'one': damaged or gone"),
+        pytest.warns(DamagedResultWarning, match="executes again"),
+    ):
+        assert build(2).run() == 1
+
+
+def test_a_result_that_was_replaced_since_the_plan_is_not_taken(tmp_path):
+    """Another process saves the parent anew, from something else, while this one runs."""
+    storage = FileStorage(tmp_path)
+
+    @workflow
+    def value(number):
+        return number
+
+    @workflow
+    def intrude(x):
+        other = LocalWorkflow(value(100).set_name("parent"), workflow_name="w")
+        other.set_storage(storage)
+        other.run(reuse="never")
+        return x
+
+    def build(first):
+        parent = value(1).set_name("parent")
+        return LocalWorkflow(first, one(parent).set_name("child"), parent, workflow_name="w")
+
+    w = build(one(0))
+    w.set_storage(storage)
+    w.run()
+    storage.remove_task("w", "child")
+    w = build(intrude(0))
+    w.set_storage(storage)
+    with pytest.warns(UserWarning, match="was replaced"):
+        assert w.run()[-1] == 1
+
+
+def test_a_frozen_exception_reaches_the_caller():
+    @dataclass(frozen=True)
+    class Frozen(Exception):
+        code: int
+
+    def broken():
+        raise Frozen(7)
+
+    with pytest.raises(Frozen) as caught:
+        LocalWorkflow(workflow(broken)(), workflow_name="w").run()
+    assert "broken_0000" in caught.value.__notes__[0]
+
+
+def test_a_wrong_policy_leaves_no_folder(tmp_path):
+    w = LocalWorkflow(one(1), workflow_name="w")
+    w.set_storage(FileStorage(tmp_path / "storage"))
+    for options in ({"reuse": "x"}, {"on_error": "x"}):
+        with pytest.raises(ValueError, match="got 'x'"):
+            w.run(**options)
+    assert not (tmp_path / "storage").exists()

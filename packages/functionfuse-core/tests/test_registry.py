@@ -7,12 +7,9 @@ import importlib.util
 import pytest
 
 from functionfuse.backends.builtin.localback import LocalWorkflow
-from functionfuse.registry import BACKENDS, STORAGES, find, names
+from functionfuse.registry import BACKENDS, STORAGES
 from functionfuse.storage import storage_factory
 from functionfuse.storage.filestorage import FileStorage
-
-BACKEND_GROUP = "functionfuse.backends"
-STORAGE_GROUP = "functionfuse.storages"
 
 
 @pytest.fixture
@@ -22,8 +19,8 @@ def installed(tmp_path, monkeypatch):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thirdparty\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        f"[{STORAGE_GROUP}]\nshelf = thirdparty_storage:ShelfStorage\nfile = no.such.module:X\n"
-        f"broken = no.such.module:X\n[{BACKEND_GROUP}]\nslow = thirdparty_storage:SlowWorkflow\n"
+        f"[{STORAGES.group}]\nshelf = thirdparty_storage:ShelfStorage\nfile = no.such.module:X\n"
+        f"broken = no.such.module:X\n[{BACKENDS.group}]\nslow = thirdparty_storage:SlowWorkflow\n"
     )
     (tmp_path / "thirdparty_storage.py").write_text(
         "from functionfuse.storage.filestorage import FileStorage\n"
@@ -46,21 +43,25 @@ def test_file_storage_is_made(tmp_path):
 
 
 def test_local_backend_is_found():
-    assert find("local", BACKENDS, BACKEND_GROUP) is LocalWorkflow
+    assert BACKENDS.find("local") is LocalWorkflow
 
 
 @pytest.mark.parametrize(
     ("description", "error", "message"),
     [
-        ({"kind": "files"}, ValueError, r"nothing is called 'files' .* S3, file, ray"),
-        ({"kind": "s3"}, ValueError, r"nothing is called 's3' .* S3, file, ray"),
-        ({"kind": ""}, ValueError, "nothing is called ''"),
+        (
+            {"kind": "files"},
+            ValueError,
+            r"unknown storage kind 'files'; there are 'S3', 'file', 'ray'",
+        ),
+        ({"kind": "s3"}, ValueError, r"unknown storage kind 's3'; there are 'S3', 'file', 'ray'"),
+        ({"kind": ""}, ValueError, "unknown storage kind ''"),
         ({"kind": ["file"]}, TypeError, r"text, got \['file'\]"),
         ({"kind": None}, TypeError, "text, got None"),
         ({}, ValueError, r"keys 'kind' and 'options', got \[\]; kinds are S3, file, ray"),
         ({"kind": "file", "path": "x"}, ValueError, r"got \['kind', 'path'\]"),
         ({"options": {"path": "x"}}, ValueError, r"got \['options'\]"),
-        ({"kind": "file"}, ValueError, "takes the options path: missing .*'path'"),
+        ({"kind": "file"}, ValueError, r"takes the options path; got \{\}: missing .*'path'"),
         ({"kind": "file", "options": {"folder": "x"}}, ValueError, "takes the options path"),
         ({"kind": "file", "options": {"path": "x", "y": 1}}, ValueError, "unexpected .*'y'"),
         ({"kind": "file", "options": {"path": 3}}, TypeError, "folder, got 3"),
@@ -75,35 +76,30 @@ def test_a_wrong_description_is_an_error_that_says_what_is_allowed(description, 
 
 
 @pytest.mark.parametrize(
-    ("name", "builtins", "group", "needs"),
+    ("registry", "name", "needs"),
     [
-        ("ray", STORAGES, STORAGE_GROUP,
-         "functionfuse-storage: pip install \"functionfuse-core[ray]\""),
-        ("S3", STORAGES, STORAGE_GROUP,
-         "functionfuse-storage: pip install \"functionfuse-core[s3]\""),
-        ("ray", BACKENDS, BACKEND_GROUP,
-         "functionfuse-ray: pip install \"functionfuse-core[ray]\""),
-        ("prefect", BACKENDS, BACKEND_GROUP,
-         "functionfuse-prefect: pip install \"functionfuse-core[prefect]\""),
-        ("kfp", BACKENDS, BACKEND_GROUP,
-         "functionfuse-kfp: pip install \"functionfuse-core[kfp]\""),
+        (STORAGES, "ray", 'functionfuse-storage: pip install "functionfuse-core[ray]"'),
+        (STORAGES, "S3", 'functionfuse-storage: pip install "functionfuse-core[s3]"'),
+        (BACKENDS, "ray", 'functionfuse-ray: pip install "functionfuse-core[ray]"'),
+        (BACKENDS, "prefect", 'functionfuse-prefect: pip install "functionfuse-core[prefect]"'),
+        (BACKENDS, "kfp", 'functionfuse-kfp: pip install "functionfuse-core[kfp]"'),
     ],
-)  # fmt: skip
-def test_a_missing_distribution_is_one_sentence(name, builtins, group, needs):
-    if importlib.util.find_spec(builtins[name].path.partition(":")[0]) is not None:
+)
+def test_a_missing_distribution_is_one_sentence(registry, name, needs):
+    module = registry.builtins[name].path.partition(":")[0]
+    if importlib.util.find_spec(module) is not None:
         pytest.skip("it is installed here")
     with pytest.raises(ImportError) as caught:
-        find(name, builtins, group)
-    kind = group.removeprefix("functionfuse.").removesuffix("s")
-    assert str(caught.value) == f"{kind} {name!r} needs {needs}"
+        registry.find(name)
+    assert str(caught.value) == f"{registry.what} {name!r} needs {needs}"
 
 
 def test_others_bring_storages_and_backends(installed):
     storage = storage_factory({"kind": "shelf", "options": {"shelf": str(installed)}})
     storage.save("w", "task", 1)
     assert (installed / "attic" / "w" / "task").is_file()
-    assert find("slow", BACKENDS, BACKEND_GROUP).__name__ == "SlowWorkflow"
-    assert names(STORAGES, STORAGE_GROUP) == ["S3", "broken", "file", "ray", "shelf"]
+    assert BACKENDS.find("slow").__name__ == "SlowWorkflow"
+    assert STORAGES.names() == ["S3", "broken", "file", "ray", "shelf"]
 
 
 def test_the_options_of_others_are_checked(installed):
@@ -112,11 +108,11 @@ def test_the_options_of_others_are_checked(installed):
 
 
 def test_others_never_replace_what_is_built_in(installed):
-    assert find("file", STORAGES, STORAGE_GROUP) is FileStorage
+    assert STORAGES.find("file") is FileStorage
 
 
 def test_an_unknown_kind_names_those_of_others(installed):
-    with pytest.raises(ValueError, match="S3, broken, file, ray, shelf"):
+    with pytest.raises(ValueError, match="'S3', 'broken', 'file', 'ray', 'shelf'"):
         storage_factory({"kind": "unknown"})
 
 

@@ -119,7 +119,8 @@ class _Binder:
             msg = f"an argument of type {kind.__name__} contains itself and a node"
             raise ValueError(msg)
         self.within.append(value)
-        values = tuple([self.template(item) for item in _values(value)])
+        items = sorted(value, key=_creation) if kind in (set, frozenset) else _values(value)
+        values = tuple([self.template(item) for item in items])
         self.within.pop()
         return Pack(kind, values, tuple(value) if kind is dict else ())
 
@@ -131,6 +132,12 @@ class _Binder:
             )
             raise TypeError(msg)
         return self.indices.setdefault(node, self.first + len(self.indices))
+
+
+def _creation(value: Any) -> int:
+    """Order the members of a set as their nodes were made, not as they lie in memory."""
+    node = value.node if type(value) is Item else value
+    return node.number if isinstance(node, Node) else -1
 
 
 def is_container(kind: type) -> bool:

@@ -94,12 +94,13 @@ def add_note(error: BaseException, note: str) -> None:
 
     Python 3.10 shows no notes: there the sentence is also logged.
     """
-    if sys.version_info >= (3, 11):
-        error.add_note(note)
-    else:
+    if note in notes(error):
+        return
+    # Not by its `add_note`: an exception may be frozen.
+    vars(error)["__notes__"] = [*notes(error), note]
+    if sys.version_info < (3, 11):
         import logging
 
-        vars(error)["__notes__"] = [*notes(error), note]
         logging.getLogger("functionfuse").error("%s", note)
 
 

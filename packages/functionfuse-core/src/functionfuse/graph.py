@@ -17,11 +17,11 @@ from functionfuse.node import Construction, Instance, Item, MethodCall, Node
 from functionfuse.notebook import replaced_nodes
 from functionfuse.order import depth_first_order
 
-__all__ = ["Given", "Graph"]
+__all__ = ["Graph", "Leaf"]
 
 
-class Given:
-    """A node, or an item of one, that was given to a workflow and whose result is returned."""
+class Leaf:
+    """A node, or an item of one, that was given to a workflow: its result is returned."""
 
     __slots__ = ("keys", "node")
 
@@ -65,11 +65,11 @@ class Graph:
     """
 
     def __init__(self, given: Iterable[Any]) -> None:
-        self.given = [Given(value) for value in given]
-        if not self.given:
+        self.leaves = [Leaf(value) for value in given]
+        if not self.leaves:
             msg = "a workflow needs at least one node, got none"
             raise GraphError(msg)
-        self.nodes = sorted(_closure([g.node for g in self.given]), key=attrgetter("number"))
+        self.nodes = sorted(_closure([leaf.node for leaf in self.leaves]), key=attrgetter("number"))
         self.positions = dict(zip(self.nodes, range(len(self.nodes)), strict=True))
         positions = self.positions
         self.parents: list[tuple[int, ...]] = [
@@ -99,9 +99,9 @@ class Graph:
         return depth_first_order(self.parents)
 
     @cached_property
-    def given_positions(self) -> frozenset[int]:
+    def leaf_positions(self) -> frozenset[int]:
         """The positions of the nodes whose results are returned."""
-        return frozenset(self.positions[given.node] for given in self.given)
+        return frozenset(self.positions[leaf.node] for leaf in self.leaves)
 
     @cached_property
     def inputs(self) -> Sequence[tuple[int, ...]]:

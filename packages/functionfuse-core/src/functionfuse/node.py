@@ -205,6 +205,17 @@ class Item(_Unresolved):
     def __getitem__(self, key: Any) -> Item:
         return Item(self.node, (*self.keys, _checked_key(key)))
 
+    def set_name(self, name: str) -> NoReturn:
+        """Refuse: an item has no name of its own.
+
+        Raises
+        ------
+        TypeError
+            Always; name the node, as in `node.set_name("a")["key"]`.
+        """
+        msg = f"{self!r} is an item: name its node, as in node.set_name({name!r})[key]"
+        raise TypeError(msg)
+
     def __repr__(self) -> str:
         return f"{self.node!r}" + "".join(f"[{key!r}]" for key in self.keys)
 

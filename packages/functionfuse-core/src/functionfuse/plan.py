@@ -7,8 +7,8 @@ Each node is skipped, loaded or executed::
     yes                  yes   load
     no                         execute, needed or not
 
-Three kinds of nodes are never saved: constructions of instances execute when a call on
-the instance does; log nodes always execute; and without a storage everything does.
+Two kinds of nodes are never saved: constructions of instances execute when a call on the
+instance does, and log nodes always execute. Without a storage everything executes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from functionfuse.node import Construction
 from functionfuse.storage.index import Saved
 
 if TYPE_CHECKING:
-    from functionfuse.reuse.fingerprint import Ancestry, Fingerprint
+    from functionfuse.reuse.fingerprint import Fingerprint
 
 __all__ = ["Action", "Plan", "check_reuse", "make_full_plan", "make_plan"]
 
@@ -67,7 +67,8 @@ class Plan(NamedTuple):
     fingerprints
         Of each node that executes and is saved, by position; none without a storage.
     changed
-        Positions of named nodes whose saved results no longer fit but are reused.
+        Fingerprints, by position, of named nodes whose saved results no longer fit but are
+        reused.
     """
 
     graph: Graph
@@ -79,7 +80,10 @@ class Plan(NamedTuple):
     changed: Mapping[int, Fingerprint]
 
     def to_dict(self) -> dict[str, str]:
-        """Return what happens to each node, by name: `skip`, `load` or `execute`."""
+        """Return what happens to each node, by name: `skip`, `load` or `execute`.
+
+        A saved call on an instance that is replayed counts as what happens to its result.
+        """
         return {
             name: action.value for name, action in zip(self.graph.names, self.actions, strict=True)
         }
@@ -131,32 +135,27 @@ def _decide(
 ) -> tuple[bytearray, dict[int, Fingerprint], dict[int, Fingerprint]]:
     """Decide in order of creation whose saved result can be used and which nodes must execute."""
     # Imported late, with all that takes code apart: without a storage it is not needed.
-    from functionfuse.reuse.fingerprint import Ancestry, Fingerprints
+    from functionfuse.reuse.lineage import Lineage
 
     executes = bytearray(len(graph))
     fingerprints: dict[int, Fingerprint] = {}
     changed: dict[int, Fingerprint] = {}
-    takes = Fingerprints(graph)
-    ancestries: list[Ancestry] = []
+    lineage = Lineage(graph, logs)
     for position, (node, name) in enumerate(zip(graph.nodes, graph.names, strict=True)):
-        parents = [ancestries[parent] for parent in graph.parents[position]]
-        if position in logs:
-            executes[position] = True
-            ancestries.append(Ancestry.passed_on(parents))
-            continue
-        fingerprint = takes.take(position, parents)
-        entry = saved.get(name) if reuse != "never" and type(node) is not Construction else None
-        fits = entry is not None and fingerprint.fits(entry)
+        fingerprint = lineage.fingerprint(position)
+        is_unsaved = position in logs or type(node) is Construction
+        entry = None if is_unsaved or reuse == "never" else saved.get(name)
+        fits = entry is not None and lineage.fits(position, fingerprint, entry)
         is_named = graph.given_names[position] is not None
         if entry is not None and (fits or (is_named and reuse == "saved")):
-            ancestries.append(Ancestry.saved(entry) or fingerprint.ancestry)
+            lineage.add(position, fingerprint, entry)
             if not fits and entry.digest:
                 changed[position] = fingerprint
         else:
             executes[position] = True
-            if type(node) is not Construction:
+            if not is_unsaved:
                 fingerprints[position] = fingerprint
-            ancestries.append(fingerprint.ancestry)
+            lineage.add(position, fingerprint)
     return executes, fingerprints, changed
 
 
@@ -168,7 +167,7 @@ def _choose_actions(
     replays: set[int] = set()
     live_instances: set[int] = set()
     is_needed = bytearray(len(graph))
-    for position in graph.given_positions:
+    for position in graph.leaf_positions:
         is_needed[position] = True
     for position in range(len(graph) - 1, -1, -1):
         instance = graph.instances.get(position)
@@ -197,7 +196,7 @@ def _order_steps(
 ) -> tuple[list[int], list[Action]]:
     """Put the steps in the graph's order, each load just before its first use."""
     if Action.EXECUTE not in actions:
-        loads = sorted(graph.given_positions)
+        loads = sorted(graph.leaf_positions)
         return loads, [Action.LOAD] * len(loads)
     order: list[int] = []
     step_actions: list[Action] = []
@@ -221,7 +220,7 @@ def _order_steps(
             continue
         if position in replays:
             add(position, Action.REPLAY)
-        if position in graph.given_positions:
+        if position in graph.leaf_positions:
             load(position)
     return order, step_actions
 
@@ -237,7 +236,7 @@ def _drops(
         if action is not load:
             for parent in inputs[position]:
                 last_uses[parent] = step
-    for position in graph.given_positions:
+    for position in graph.leaf_positions:
         last_uses[position] = -1
     drops: list[Any] = [()] * len(order)
     for position, step in enumerate(last_uses):

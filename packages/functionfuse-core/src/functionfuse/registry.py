@@ -1,7 +1,8 @@
 """Which storages and backends there are, and what has to be installed for each.
 
 Those of this project stand in the tables below. Any other distribution can add its own
-as entry points in the groups `functionfuse.storages` and `functionfuse.backends`.
+as entry points in the groups `functionfuse.storages` and `functionfuse.backends`: a
+storage is a class with `from_options`, a backend a class like `LocalWorkflow`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["BACKENDS", "STORAGES", "Builtin", "find", "names"]
+__all__ = ["BACKENDS", "STORAGES", "Builtin", "Registry"]
 
 
 class Builtin(NamedTuple):
@@ -24,75 +25,85 @@ class Builtin(NamedTuple):
     distribution: str = "functionfuse-core"
 
 
-STORAGES: Mapping[str, Builtin] = {
-    "file": Builtin("functionfuse.storage.filestorage:FileStorage"),
-    "ray": Builtin(
-        "functionfuse.storage.rayfilestorage:FileStorage", "ray", "functionfuse-storage"
-    ),
-    "S3": Builtin("functionfuse.storage.s3storage:S3FileStorage", "s3", "functionfuse-storage"),
-}
+class Registry(NamedTuple):
+    """All storages, or all backends."""
 
-BACKENDS: Mapping[str, Builtin] = {
-    "local": Builtin("functionfuse.backends.builtin.localback:LocalWorkflow"),
-    "ray": Builtin("functionfuse.backends.builtin.rayback:RayWorkflow", "ray", "functionfuse-ray"),
-    "prefect": Builtin(
-        "functionfuse.backends.addons.prefectback:PrefectWorkflow",
-        "prefect",
-        "functionfuse-prefect",
-    ),
-    "kfp": Builtin("functionfuse.backends.addons.kfpback:KFPWorkflow", "kfp", "functionfuse-kfp"),
-}
+    what: str
+    """What is registered, for messages."""
+    group: str
+    """The entry points' group for those of other distributions."""
+    builtins: Mapping[str, Builtin]
 
+    def names(self) -> list[str]:
+        """Return the names of all, sorted."""
+        from importlib.metadata import entry_points
 
-def names(builtins: Mapping[str, Builtin], group: str) -> list[str]:
-    """Return the names of all storages or backends, built in and of other distributions."""
-    from importlib.metadata import entry_points
+        return sorted({*self.builtins, *entry_points(group=self.group).names})
 
-    return sorted({*builtins, *entry_points(group=group).names})
+    def find(self, name: str) -> Any:
+        """Import one.
 
+        Raises
+        ------
+        TypeError
+            If the name is not text.
+        ValueError
+            If nothing has the name.
+        ImportError
+            If its distribution is not installed: says what to install.
+        """
+        if not isinstance(name, str):
+            msg = f"a {self.what} is text, got {name!r} of type {type(name).__name__}"
+            raise TypeError(msg)
+        builtin = self.builtins.get(name)
+        if builtin is None:
+            return self._find_entry_point(name)
+        module, _, attribute = builtin.path.partition(":")
+        if importlib.util.find_spec(module) is None:
+            msg = (
+                f"{self.what} {name!r} needs {builtin.distribution}: "
+                f'pip install "functionfuse-core[{builtin.extra}]"'
+            )
+            raise ImportError(msg)
+        return getattr(importlib.import_module(module), attribute)
 
-def find(name: str, builtins: Mapping[str, Builtin], group: str) -> Any:
-    """Import a storage or backend.
+    def _find_entry_point(self, name: str) -> Any:
+        from importlib.metadata import entry_points
 
-    Parameters
-    ----------
-    name
-        Its name, as in `names`.
-    builtins
-        `STORAGES` or `BACKENDS`.
-    group
-        The entry points' group for all others.
-
-    Raises
-    ------
-    TypeError
-        If the name is not text.
-    ValueError
-        If nothing has the name.
-    ImportError
-        If its distribution is not installed: says what to install.
-    """
-    if not isinstance(name, str):
-        msg = f"one of {group} is found by its name, which is text, got {name!r}"
-        raise TypeError(msg)
-    builtin = builtins.get(name)
-    if builtin is None:
-        return _find_entry_point(name, builtins, group)
-    module, _, attribute = builtin.path.partition(":")
-    if importlib.util.find_spec(module) is None:
-        kind = group.rpartition(".")[2].rstrip("s")
-        msg = (
-            f"{kind} {name!r} needs {builtin.distribution}: "
-            f'pip install "functionfuse-core[{builtin.extra}]"'
-        )
-        raise ImportError(msg)
-    return getattr(importlib.import_module(module), attribute)
+        for entry_point in entry_points(group=self.group, name=name):
+            return entry_point.load()
+        known = ", ".join(map(repr, self.names()))
+        msg = f"unknown {self.what} {name!r}; there are {known}"
+        raise ValueError(msg)
 
 
-def _find_entry_point(name: str, builtins: Mapping[str, Builtin], group: str) -> Any:
-    from importlib.metadata import entry_points
+STORAGES = Registry(
+    "storage kind",
+    "functionfuse.storages",
+    {
+        "file": Builtin("functionfuse.storage.filestorage:FileStorage"),
+        "ray": Builtin(
+            "functionfuse.storage.rayfilestorage:FileStorage", "ray", "functionfuse-storage"
+        ),
+        "S3": Builtin("functionfuse.storage.s3storage:S3FileStorage", "s3", "functionfuse-storage"),
+    },
+)
 
-    for entry_point in entry_points(group=group, name=name):
-        return entry_point.load()
-    msg = f"nothing is called {name!r} in {group}; there are {', '.join(names(builtins, group))}"
-    raise ValueError(msg)
+BACKENDS = Registry(
+    "backend",
+    "functionfuse.backends",
+    {
+        "local": Builtin("functionfuse.backends.builtin.localback:LocalWorkflow"),
+        "ray": Builtin(
+            "functionfuse.backends.builtin.rayback:RayWorkflow", "ray", "functionfuse-ray"
+        ),
+        "prefect": Builtin(
+            "functionfuse.backends.addons.prefectback:PrefectWorkflow",
+            "prefect",
+            "functionfuse-prefect",
+        ),
+        "kfp": Builtin(
+            "functionfuse.backends.addons.kfpback:KFPWorkflow", "kfp", "functionfuse-kfp"
+        ),
+    },
+)

@@ -18,12 +18,19 @@ from functionfuse.plan import Action, Plan
 from functionfuse.record import RunRecord, State
 from functionfuse.saved import Replan, SavedResults
 from functionfuse.storage.index import Saved
-from functionfuse.worker import Keep, Outcome
+from functionfuse.worker import Destination, Outcome
 
-__all__ = ["Run"]
+__all__ = ["Run", "check_on_error"]
 
 ERROR_POLICIES = ("raise", "continue")
 EXECUTED = State.EXECUTED
+
+
+def check_on_error(on_error: str) -> None:
+    """Raise ValueError unless this is an error policy."""
+    if on_error not in ERROR_POLICIES:
+        msg = f"on_error is one of {', '.join(map(repr, ERROR_POLICIES))}, got {on_error!r}"
+        raise ValueError(msg)
 
 
 class Run:
@@ -59,9 +66,6 @@ class Run:
         on_error: str,
         initializers: Mapping[int, Callable[[], Any]],
     ) -> None:
-        if on_error not in ERROR_POLICIES:
-            msg = f"on_error is one of {', '.join(map(repr, ERROR_POLICIES))}, got {on_error!r}"
-            raise ValueError(msg)
         self.graph = graph
         self.initializers = initializers
         self.record = RunRecord(graph)
@@ -86,8 +90,8 @@ class Run:
         return self.record.executed()
 
     def is_blocked(self, position: int) -> bool:
-        """Tell whether a node can't run because one that it depends on failed."""
-        if self.blocked.isdisjoint(self.graph.parents[position]):
+        """Tell whether a node can't run because it, or one that it depends on, failed."""
+        if position not in self.blocked and self.blocked.isdisjoint(self.graph.parents[position]):
             return False
         self.blocked.add(position)
         return True
@@ -127,18 +131,18 @@ class Run:
         int
             Size of the result in the storage, 0 if it is not saved.
         """
-        keep = self.keep(position)
-        if keep is None:
+        destination = self.destination(position)
+        if destination is None:
             return value, 0
-        value, saved = keep.save(value, self.record.epoch(start), end - start)
+        value, saved = destination.save(value, self.record.epoch(start), end - start)
         return value, self._note_saved(saved)
 
-    def keep(self, position: int) -> Keep | None:
+    def destination(self, position: int) -> Destination | None:
         """Return what saves a node's result; None if it is not to be saved."""
         fingerprint = self.plan.fingerprints.get(position)
         if fingerprint is None or self._saved is None:
             return None
-        return self._saved.keep(self.graph.names[position], fingerprint)
+        return self._saved.destination(self.graph.names[position], fingerprint)
 
     def finish_elsewhere(self, position: int, outcome: Outcome) -> None:
         """Take down that a node was executed, and its result saved, by a worker."""
@@ -182,10 +186,10 @@ class Run:
                 add_note(first, f"these nodes failed too: {names}")
             raise first
         values = []
-        for given in self.graph.given:
-            position = self.graph.positions[given.node]
+        for leaf in self.graph.leaves:
+            position = self.graph.positions[leaf.node]
             with self._named(position):
-                values.append(take(results[position], given.keys))
+                values.append(take(results[position], leaf.keys))
         return values[0] if len(values) == 1 else values
 
     def _note_saved(self, saved: Saved) -> int:

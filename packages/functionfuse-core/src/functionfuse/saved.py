@@ -10,7 +10,7 @@ from functionfuse.graph import Graph
 from functionfuse.plan import Plan, make_plan
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
-from functionfuse.worker import Keep
+from functionfuse.worker import Destination
 
 if TYPE_CHECKING:
     from functionfuse.reuse.fingerprint import Fingerprint
@@ -72,19 +72,19 @@ class SavedResults:
         Raises
         ------
         Replan
-            If it is damaged or gone; it is then no longer counted on.
+            If it is damaged, gone or replaced; it is then no longer counted on.
         """
         try:
-            return self._storage.read_task(self._workflow_name, name)
+            return self._storage.read_saved(self._workflow_name, self._saved[name])
         except (DamagedResultError, FileNotFoundError) as error:
             del self._saved[name]
             self._is_index_stale = True
             self._warn_damaged(name, error)
             raise Replan from error
 
-    def keep(self, name: str, fingerprint: Fingerprint) -> Keep:
+    def destination(self, name: str, fingerprint: Fingerprint) -> Destination:
         """Return what saves the result of a node, here or in a worker."""
-        return Keep(self._storage, self._workflow_name, name, fingerprint.to_header())
+        return Destination(self._storage, self._workflow_name, name, fingerprint.to_header())
 
     def note(self, saved: Saved) -> None:
         """Take down that a result was saved."""
@@ -109,8 +109,12 @@ class SavedResults:
         lines = []
         for position, fingerprint in list(changed.items())[:NAMES_SHOWN]:
             name = graph.names[position]
-            header = self._storage.read_header(self._workflow_name, name)
-            lines.append(f"  {name!r}: {', '.join(fingerprint.changes_from(header))}")
+            try:
+                header = self._storage.read_header(self._workflow_name, name)
+                what = ", ".join(fingerprint.changes_from(header))
+            except (DamagedResultError, FileNotFoundError):
+                what = "damaged or gone"  # If it is needed, loading it will tell.
+            lines.append(f"  {name!r}: {what}")
         if len(changed) > NAMES_SHOWN:
             lines.append(f"  and {len(changed) - NAMES_SHOWN} more")
         msg = (

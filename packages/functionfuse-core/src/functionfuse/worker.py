@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from functionfuse.errors import NodeError
@@ -13,10 +15,12 @@ from functionfuse.execution import Awaiter, execute
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
 
-__all__ = ["Keep", "Outcome", "Task", "run_task"]
+__all__ = ["Destination", "NodeCall", "Outcome", "run_node"]
+
+_initialized_lock = threading.RLock()
 
 
-class Keep(NamedTuple):
+class Destination(NamedTuple):
     """Where a node's result is saved, and what is noted with it; it goes to workers."""
 
     storage: Storage
@@ -49,7 +53,7 @@ class Keep(NamedTuple):
         return value, saved
 
 
-class Task(NamedTuple):
+class NodeCall(NamedTuple):
     """All that a worker needs to run a node."""
 
     func: Callable[..., Any]
@@ -59,7 +63,7 @@ class Task(NamedTuple):
     """The parents' results."""
     initialize: Callable[[], Any] | None = None
     """What a plugin calls before the node."""
-    keep: Keep | None = None
+    destination: Destination | None = None
 
 
 class Outcome(NamedTuple):
@@ -76,12 +80,12 @@ class Outcome(NamedTuple):
     saved: Saved | None
 
 
-def run_task(task: Task, driver_pid: int) -> Outcome:
+def run_node(call: NodeCall, driver_pid: int) -> Outcome:
     """Run a node and save its result here, where it was made.
 
     Parameters
     ----------
-    task
+    call
         The node.
     driver_pid
         Process of the driver: an error for another process is made fit to travel.
@@ -94,14 +98,14 @@ def run_task(task: Task, driver_pid: int) -> Outcome:
     """
     started, start = time.time(), time.perf_counter()
     try:
-        with Awaiter() as awaiter:
-            if task.initialize is not None:
-                task.initialize()
-            value = execute(task.func, task.args, task.kwargs, task.values, awaiter)
+        with Awaiter() as awaiter, _one_at_a_time(call):
+            if call.initialize is not None:
+                call.initialize()
+            value = execute(call.func, call.args, call.kwargs, call.values, awaiter)
         duration = time.perf_counter() - start
         saved = None
-        if task.keep is not None:
-            value, saved = task.keep.save(value, started, duration)
+        if call.destination is not None:
+            value, saved = call.destination.save(value, started, duration)
     except BaseException as error:
         duration = time.perf_counter() - start
         if os.getpid() == driver_pid:
@@ -111,6 +115,11 @@ def run_task(task: Task, driver_pid: int) -> Outcome:
         text = "".join(traceback.format_exception(error))
         return Outcome(None, _portable(error), text, started, duration, None)
     return Outcome(value, None, "", started, duration, saved)
+
+
+def _one_at_a_time(call: NodeCall) -> AbstractContextManager[Any]:
+    """Keep nodes with plugins apart: they prepare what all threads share, such as seeds."""
+    return nullcontext() if call.initialize is None else _initialized_lock
 
 
 def _portable(error: BaseException) -> BaseException:

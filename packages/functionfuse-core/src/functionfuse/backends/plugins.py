@@ -164,7 +164,16 @@ class _ModuleMethod:
 
 
 def by_reference(func: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that, copied or pickled, still acts on its module's own state."""
+    """Return a function that, copied or pickled, still acts on its module's own state.
+
+    Raises
+    ------
+    TypeError
+        If it can't be called.
+    """
+    if not callable(func):
+        msg = f"a plugin is given a function, got {func!r} of type {type(func).__name__}"
+        raise TypeError(msg)
     if isinstance(func, partial):
         return partial(by_reference(func.func), *func.args, **func.keywords)
     module = type(getattr(func, "__self__", None)).__module__

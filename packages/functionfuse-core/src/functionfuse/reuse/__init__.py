@@ -1,1 +1,1 @@
-"""What decides whether a saved result still fits: digests of code, values and nodes."""
+"""Digests of code, values and nodes, by which `functionfuse.plan` decides what is reused."""

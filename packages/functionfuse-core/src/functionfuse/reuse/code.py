@@ -205,6 +205,12 @@ class CodeDigests:
         elif _is_immutable(value):
             piece.parts.append(name.encode())
             self._count_argument(value, piece)
+        elif type(value) is tuple:
+            for index, item in enumerate(value):
+                self._count(f"{name}[{index}]", item, piece)
+        elif self._is_own_code(type(value)):  # Its state may change, its methods don't.
+            piece.parts.append(name.encode())
+            piece.references.append(type(value))
 
     def _count_argument(self, value: Any, piece: _Piece) -> None:
         """Count a value by its content, and the functions in it by their code."""

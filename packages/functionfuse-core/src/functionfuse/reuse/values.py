@@ -130,8 +130,8 @@ class ValueDigests:
         if kind in (list, tuple):
             return _join(name, self._sequence(value))
         if kind is dict:
-            return _join(name, [*self._sequence(value), *self._sequence(value.values())])
-        if kind in (set, frozenset):
+            return _join(name, self._pairs(value))
+        if issubclass(kind, (set, frozenset)):
             return _join(name, sorted(map(self._walk, value)))
         if kind in (bytearray, memoryview):
             return ValueDigest(combine(name, memoryview(value).cast("B")))
@@ -155,6 +155,12 @@ class ValueDigests:
         """Digest what counts by name, with its code apart."""
         code = self._code_digest(value)
         return ValueDigest(combine(kind, name.encode()), () if code is None else (code,))
+
+    def _pairs(self, value: dict[Any, Any]) -> Iterable[ValueDigest]:
+        """Digest a dict whatever its order, which may come from that of a set."""
+        if ATOMS.issuperset(map(type, value)) and ATOMS.issuperset(map(type, value.values())):
+            return [ValueDigest(combine(*sorted(map(_repr_bytes, value.items()))))]
+        return sorted(_join(b"pair", map(self._walk, pair)) for pair in value.items())
 
     def _sequence(self, values: Iterable[Any]) -> Iterable[ValueDigest]:
         if ATOMS.issuperset(map(type, values)):

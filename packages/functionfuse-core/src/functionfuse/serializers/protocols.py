@@ -57,8 +57,8 @@ class FileProtocol:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self.used: dict[str, None] = {}
-        """Names of the files that were opened or whose path was asked for, in order."""
+        self.made: dict[str, None] = {}
+        """Names of the files that were opened for writing or whose path was asked for."""
 
     def path(self, filename: str) -> str:
         """Return the path of a file, for libraries that want one; its folder is there.
@@ -68,13 +68,9 @@ class FileProtocol:
         ValueError
             If `filename` is more than the name of a file.
         """
-        if not filename or filename != os.path.basename(filename) or filename in (".", ".."):  # noqa: PTH119
-            msg = f"a serializer's file has a name without folders, got {filename!r}"
-            raise ValueError(msg)
-        if not self.used:
-            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
-        self.used[filename] = None
-        return os.path.join(self._folder, filename)  # noqa: PTH118
+        os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
+        self.made[filename] = None
+        return self._path(filename)
 
     def open(self, filename: str, mode: str = "rb") -> IO[Any]:
         """Open a file.
@@ -90,24 +86,28 @@ class FileProtocol:
         Raises
         ------
         FileExistsError
-            If it is to be written and is there already.
+            If it is to be written and was there before.
         FileNotFoundError
             If it is to be read and is absent.
         """
-        if filename not in self.used:
-            mode = mode.replace("w", "x").replace("a", "x")
-        return open(self.path(filename), mode)  # noqa: PTH123
+        path = self._path(filename)
+        if "r" not in mode and filename not in self.made:
+            os.makedirs(self._folder, exist_ok=True)  # noqa: PTH103
+            file = open(path, mode.replace("w", "x").replace("a", "x"))  # noqa: PTH123, SIM115
+            self.made[filename] = None
+            return file
+        return open(path, mode)  # noqa: PTH123
 
     def remove(self, filename: str) -> None:
         """Remove a file; nothing if it is absent."""
         try:
-            os.unlink(self.path(filename))  # noqa: PTH108
+            os.unlink(self._path(filename))  # noqa: PTH108
         except FileNotFoundError:
             return
 
     def nbytes(self, filename: str) -> int:
         """Return a file's size in bytes; errors as in `checksum`."""
-        return os.path.getsize(self.path(filename))  # noqa: PTH202
+        return os.path.getsize(self._path(filename))  # noqa: PTH202
 
     def checksum(self, filename: str) -> tuple[int, int]:
         """Return a file's size in bytes and its crc32.
@@ -123,3 +123,9 @@ class FileProtocol:
                 nbytes += len(chunk)
                 checksum = zlib.crc32(chunk, checksum)
         return nbytes, checksum
+
+    def _path(self, filename: str) -> str:
+        if not filename or filename != os.path.basename(filename) or filename in (".", ".."):  # noqa: PTH119
+            msg = f"a serializer's file has a name without folders, got {filename!r}"
+            raise ValueError(msg)
+        return os.path.join(self._folder, filename)  # noqa: PTH118

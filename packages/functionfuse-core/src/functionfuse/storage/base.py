@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, NamedTuple
 
 from functionfuse.errors import DamagedResultError
 from functionfuse.serializers.protocols import Serializer, check_serializer
 from functionfuse.storage.codec import PersistentCodec
 from functionfuse.storage.filenames import CUT_MARK, decode_filename, encode_filename
-from functionfuse.storage.format import HEAD_BYTES, Buffer, Header, StoredResult, encode
+from functionfuse.storage.format import HEAD_BYTES, Buffer, Header, StoredResult, encode, write
 from functionfuse.storage.index import Saved, dump_index, load_index
 from functionfuse.storage.keeper import Keeper, Stamp
 
-__all__ = ["NOTES_FOLDER", "Listing", "Saved", "Storage"]
+__all__ = ["INTERNAL_FOLDER", "Listing", "Saved", "Storage"]
 
-NOTES_FOLDER = ".functionfuse"
+INTERNAL_FOLDER = ".functionfuse"
 """Folder of all that is no result; no workflow's folder can be called so."""
 
 
@@ -65,7 +66,8 @@ class Storage:
         try:
             signature.bind(**options)
         except TypeError as error:
-            msg = f"a {cls.__name__} takes the options {', '.join(signature.parameters)}: {error}"
+            allowed = ", ".join(signature.parameters)
+            msg = f"a {cls.__name__} takes the options {allowed}; got {dict(options)!r}: {error}"
             raise ValueError(msg) from None
         return cls(**options)
 
@@ -108,7 +110,7 @@ class Storage:
         OSError
             If nothing can be written.
         """
-        self._keeper.prepare(NOTES_FOLDER)  # Only now is it known whether keys fold case.
+        self._keeper.prepare(INTERNAL_FOLDER)  # Only now is it known whether keys fold case.
         self._keeper.prepare(self._folder(workflow_name))
 
     def save(
@@ -153,11 +155,12 @@ class Storage:
         return _saved(header, self._write(workflow_name, task_name, encode(obj, header)))
 
     def _write(self, workflow_name: str, task_name: str, pieces: Sequence[Buffer]) -> Stamp:
+        write_to = partial(write, pieces)
         try:
-            return self._keeper.write(self._key(workflow_name, task_name), pieces)
+            return self._keeper.write(self._key(workflow_name, task_name), write_to)
         except FileNotFoundError:
             self.new_workflow(workflow_name)
-            return self._keeper.write(self._key(workflow_name, task_name), pieces)
+            return self._keeper.write(self._key(workflow_name, task_name), write_to)
 
     def _save_persistent(self, workflow_name: str, header: Header, obj: Any) -> Saved:
         """Save with serializers; what they wrote for the replaced result goes only then."""
@@ -194,17 +197,39 @@ class Storage:
             If nothing is saved under the names.
         DamagedResultError
             If what is saved is truncated, changed or foreign.
+        MissingSerializerError
+            If it holds what a serializer wrote that is not registered.
         """
+        return self._load(workflow_name, self._open(workflow_name, task_name), verify=verify)
+
+    def read_saved(self, workflow_name: str, saved: Saved) -> Any:
+        """Read a result that was listed; errors as in `read_task`.
+
+        Raises
+        ------
+        DamagedResultError
+            Also if it was replaced, since it was listed, by one made from something else.
+        """
+        stored = self._open(workflow_name, saved.task)
+        if _saved(stored.header, saved.stamp).digest != saved.digest:
+            msg = f"the result of {saved.task!r} in {self!r} was replaced since it was listed"
+            raise DamagedResultError(msg)
+        return self._load(workflow_name, stored)
+
+    def _open(self, workflow_name: str, task_name: str) -> StoredResult:
         folder, filename = self._folder(workflow_name), self._filename(task_name)
         try:
             data = self._keeper.read(f"{folder}/{filename}")
         except FileNotFoundError as error:
             raise self._absence(workflow_name, task_name) from error
-        stored = self._stored(data, folder, filename)
-        if not stored.header.persistent:
+        return self._stored(data, folder, filename)
+
+    def _load(self, workflow_name: str, stored: StoredResult, *, verify: bool = True) -> Any:
+        header = stored.header
+        if not header.persistent:
             return stored.load(verify=verify)
-        codec = self._codec(folder)
-        codec.check(stored.header, f"{folder}/{filename} in {self!r}", verify=verify)
+        codec = self._codec(self._folder(workflow_name))
+        codec.check(header, f"the result of {header.task!r} in {self!r}", verify=verify)
         return stored.load(verify=verify, codec=codec)
 
     def read_header(self, workflow_name: str, task_name: str) -> Header:
@@ -238,6 +263,9 @@ class Storage:
         list of str
             Sorted names.
         """
+        if not isinstance(pattern, str):
+            msg = f"a pattern of names is text, got {pattern!r}"
+            raise TypeError(msg)
         folder = self._folder(workflow_name)
         names = [self._task_name(folder, filename) for filename in self._keeper.list(folder)]
         return sorted(name for name in names if name is not None and fnmatchcase(name, pattern))
@@ -285,7 +313,7 @@ class Storage:
         """Remove a workflow with all its results; nothing if it is absent."""
         folder = self._folder(workflow_name)
         self._keeper.remove_folder(folder)
-        self._keeper.remove_folder(f"{NOTES_FOLDER}/{folder}")
+        self._keeper.remove_folder(f"{INTERNAL_FOLDER}/{folder}")
 
     def list_saved(self, workflow_name: str) -> Listing:
         """Return what is known of all saved results, with one listing and one index.
@@ -316,13 +344,13 @@ class Storage:
 
     def write_index(self, workflow_name: str, entries: Iterable[Saved]) -> None:
         """Write down what is known of the results, for the next `list_saved`."""
-        folder = f"{NOTES_FOLDER}/{self._folder(workflow_name)}"
+        folder = f"{INTERNAL_FOLDER}/{self._folder(workflow_name)}"
         index = dump_index({self._filename(entry.task): entry for entry in entries})
         self._keeper.prepare(folder)
-        self._keeper.write(f"{folder}/index", encode(index, Header("index")))
+        self._keeper.write(f"{folder}/index", partial(write, encode(index, Header("index"))))
 
     def _read_index(self, folder: str) -> Mapping[str, Saved]:
-        key = f"{NOTES_FOLDER}/{folder}/index"
+        key = f"{INTERNAL_FOLDER}/{folder}/index"
         try:
             return load_index(StoredResult(self._keeper.read(key), key).load())
         except (FileNotFoundError, DamagedResultError):

@@ -63,7 +63,7 @@ class PersistentCodec(Codec):
         try:
             pickler.dump(value)
         except BaseException:
-            self.remove(self._ids, [(name,) for name in self._files_used()])
+            self.remove(self._ids, [(name,) for name in self._files_made()])
             raise
         return stream.getvalue()
 
@@ -73,13 +73,13 @@ class PersistentCodec(Codec):
         return unpickler.load()
 
     def made(self) -> Mapping[str, Any]:  # noqa: D102  docstring inherited
-        files = self._files_used()
+        files = self._files_made()
         checked = [(name, *self._protocols[FILE_PROTOCOL].checksum(name)) for name in files]
         return {"persistent": self._ids, "files": checked}
 
-    def _files_used(self) -> list[str]:
+    def _files_made(self) -> list[str]:
         file: FileProtocol | None = self._protocols.get(FILE_PROTOCOL)
-        return [] if file is None else list(file.used)
+        return [] if file is None else list(file.made)
 
     def check(self, header: Header, where: str, *, verify: bool) -> None:
         """Check the files that serializers made for a result.

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from functionfuse.registry import STORAGES, find, names
+from functionfuse.registry import STORAGES
 
 if TYPE_CHECKING:
     from functionfuse.storage.base import Storage
 
 __all__ = ["storage_factory"]
-
-GROUP = "functionfuse.storages"
 
 
 def storage_factory(opt: Mapping[str, Any]) -> Storage:
@@ -53,9 +51,9 @@ def storage_factory(opt: Mapping[str, Any]) -> Storage:
     if "kind" not in opt or unknown:
         msg = (
             f"a storage's description has the keys 'kind' and 'options', got {sorted(opt)}; "
-            f"kinds are {', '.join(names(STORAGES, GROUP))}"
+            f"kinds are {', '.join(STORAGES.names())}"
         )
         raise ValueError(msg)
-    storage_class = find(opt["kind"], STORAGES, GROUP)
+    storage_class = STORAGES.find(opt["kind"])
     storage: Storage = storage_class.from_options(opt.get("options", {}))
     return storage

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 import time
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from io import FileIO
 from typing import Any
 
 from functionfuse.serializers.protocols import FILE_PROTOCOL, FileProtocol
-from functionfuse.storage.base import NOTES_FOLDER, Storage
-from functionfuse.storage.format import Buffer, write
-from functionfuse.storage.keeper import Keeper, Stamp
+from functionfuse.storage.base import INTERNAL_FOLDER, Storage
+from functionfuse.storage.format import Buffer
+from functionfuse.storage.keeper import Keeper, Stamp, WriteAll
 
 __all__ = ["FileKeeper", "FileStorage"]
 
@@ -29,7 +30,8 @@ class FileStorage(Storage):
     """Results as files: `path/workflow_name/task_name`.
 
     Processes may share the folder, also over a network file system. Beside the workflows'
-    folders stands `path/.functionfuse/` with the index and half-written files.
+    folders stands `path/.functionfuse/` with the indexes, half-written files, and what
+    serializers wrote.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ class FileKeeper(Keeper):
             msg = f"the path of a file storage is that of a folder, got {path!r}"
             raise TypeError(msg) if path != "" else ValueError(msg)
         self.root = os.path.abspath(path)
-        self._temporary = self._path(f"{NOTES_FOLDER}/tmp")
+        self._temporary = self._path(f"{INTERNAL_FOLDER}/tmp")
         self._folds_case: bool | None = None
         if os.path.exists(self.root) and not os.path.isdir(self.root):
             msg = f"the path of a file storage is that of a folder, but {self.root!r} is a file"
@@ -82,20 +84,20 @@ class FileKeeper(Keeper):
     @property
     def folds_case(self) -> bool:  # noqa: D102  docstring inherited
         if self._folds_case is None:
-            if not os.path.exists(self._path(NOTES_FOLDER)):
+            if not os.path.exists(self._path(INTERNAL_FOLDER)):
                 return False  # It holds nothing yet; `prepare` makes the folder that tells.
-            self._folds_case = os.path.exists(self._path(NOTES_FOLDER.upper()))
+            self._folds_case = os.path.exists(self._path(INTERNAL_FOLDER.upper()))
         return self._folds_case
 
     def protocols(self, folder: str) -> Mapping[str, Any]:  # noqa: D102  docstring inherited
-        return {FILE_PROTOCOL: FileProtocol(self._path(f"{NOTES_FOLDER}/{folder}/files"))}
+        return {FILE_PROTOCOL: FileProtocol(self._path(f"{INTERNAL_FOLDER}/{folder}/files"))}
 
     def prepare(self, folder: str) -> None:  # noqa: D102  docstring inherited
         for path in (self._temporary, self._path(folder)):
             try:
                 os.makedirs(path, exist_ok=True)
                 if not os.access(path, os.W_OK):
-                    raise PermissionError(13, "the folder is read-only")
+                    raise PermissionError(errno.EACCES, "the folder is read-only")
             except OSError as error:
                 raise _explained(error, f"can't write results under {self.root!r}", path) from error
         self._remove_abandoned()
@@ -108,12 +110,14 @@ class FileKeeper(Keeper):
                     if entry.stat().st_mtime < oldest:
                         os.unlink(entry.path)
 
-    def write(self, key: str, pieces: Sequence[Buffer]) -> Stamp:  # noqa: D102  docstring inherited
+    def write(  # noqa: D102  docstring inherited
+        self, key: str, write_to: Callable[[WriteAll], None]
+    ) -> Stamp:
         path = self._path(key)
         temporary = f"{self._temporary}/{os.urandom(12).hex()}"
         try:
             with open(temporary, "xb", buffering=0) as file:
-                write(pieces, lambda data: _write_all(file, data))
+                write_to(lambda data: _write_all(file, data))
                 stamp = _stamp(os.fstat(file.fileno()))
             os.replace(temporary, path)
         except BaseException as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from functionfuse.storage.format import Buffer
 
-__all__ = ["Keeper", "Stamp"]
+__all__ = ["Keeper", "Stamp", "WriteAll"]
+
+WriteAll = Callable[[Buffer], Any]
+"""Writes a whole buffer, one byte an item."""
 
 
 class Stamp(NamedTuple):
@@ -49,8 +52,8 @@ class Keeper(ABC):
         """
 
     @abstractmethod
-    def write(self, key: str, pieces: Sequence[Buffer]) -> Stamp:
-        """Write a result: its pieces and their checksums (see `format.write`).
+    def write(self, key: str, write_to: Callable[[WriteAll], None]) -> Stamp:
+        """Write bytes: call `write_to` with what writes whole buffers.
 
         Whoever reads the key meanwhile finds the old bytes, the new, or none; never a part.
         """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -230,6 +229,19 @@ class ReuseTests:
         assert states(w) == {"a": "loaded", "log": "executed", "b": "loaded"}
         assert storage.list_tasks(NAME, "*") == ["a", "b"]
 
+    def test_becoming_a_log_node_changes_nothing_below(self, backend: Any, make: Any) -> None:
+        """a ─► log ─► b: saved before the middle was a log node."""
+
+        def build() -> Any:
+            log = token(token().set_name("a")).set_name("log")
+            return make(token(log).set_name("b"))
+
+        before = backend.run(build())
+        w = build()
+        w.log_nodes("log")
+        assert backend.run(w, reuse="unchanged") == before
+        assert states(w) == {"a": "loaded", "log": "executed", "b": "loaded"}
+
     def test_consumers_get_what_is_read_back_when_always_read(
         self, backend: Any, storage: Any, make: Any
     ) -> None:
@@ -260,4 +272,4 @@ def damage_result(storage: Any, task: str, damage: str) -> None:
         data = bytearray(b"not a result")
     else:
         data.clear()
-    Path(keeper._path(key)).write_bytes(data)
+    keeper.write(key, lambda write_all: write_all(bytes(data)))

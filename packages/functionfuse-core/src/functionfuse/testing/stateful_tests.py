@@ -122,6 +122,28 @@ class StatefulTests:
         assert states(w)["first"] == "loaded"
         assert states(w)["third"] == "executed"
 
+    def test_a_result_from_a_changed_effect_never_passes_for_another(
+        self, backend: Any, storage: Any
+    ) -> None:
+        """The first call changes, is loaded by its name, and is replayed as it is now written.
+
+        deposit(1 or 100) ─► deposit(1)
+        """
+
+        def build(amount: int, *, second: bool = True) -> Any:
+            account: Any = Account(0)
+            calls = [account.deposit(amount).set_name("first")]
+            if second:
+                calls.append(account.deposit(1).set_name("second"))
+            w = backend.make(calls[-1], workflow_name=NAME)
+            w.set_storage(storage)
+            return w
+
+        backend.run(build(1, second=False))
+        with pytest.warns(UserWarning, match="'first': argument"):
+            backend.run(build(100))
+        assert backend.run(build(1), reuse="unchanged") == 2
+
     def test_a_call_that_fails_blocks_those_after_it(self, backend: Any) -> None:
         account: Any = Account(1)
         account.set_name("account")

@@ -1,4 +1,4 @@
-"""Running a graph in this process."""
+"""Running a graph in this process, or with an executor from here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functionfuse.baseworkflow import BaseWorkflow
 from functionfuse.execution import UNSETTLED_TYPES, Awaiter, settle
 from functionfuse.plan import Action, check_reuse
 from functionfuse.record import State
-from functionfuse.run import Run
+from functionfuse.run import Run, check_on_error
 from functionfuse.saved import Replan
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["LocalWorkflow"]
 
 
 class LocalWorkflow(BaseWorkflow):
-    """A workflow that runs in this process, one node after the other.
+    """A workflow that runs in this process, one node after the other, or with an executor.
 
     Parameters
     ----------
@@ -71,6 +71,7 @@ class LocalWorkflow(BaseWorkflow):
             What a node raised, with a note that names the node.
         """
         check_reuse(reuse)
+        check_on_error(on_error)
         if self.storage is not None:
             self.storage.new_workflow(self.workflow_name)
         saved = self._open_saved()
@@ -115,8 +116,8 @@ class LocalWorkflow(BaseWorkflow):
                 f"got {executor!r} of type {type(executor).__name__}"
             )
             raise TypeError(msg)
-        if max_pending is not None and max_pending < 1:
-            msg = f"max_pending is the number of nodes that may be pending, got {max_pending!r}"
+        if max_pending is not None and (type(max_pending) is not int or max_pending < 1):
+            msg = f"max_pending is a whole number of nodes from 1, or None, got {max_pending!r}"
             raise ValueError(msg)
         self._executor = executor
         self._max_pending = max_pending

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
 from time import perf_counter
@@ -17,12 +17,12 @@ from typing import Any
 
 from functionfuse.decoration import keep_importable
 from functionfuse.errors import WorkersLostError, add_note
-from functionfuse.node import MethodCall
 from functionfuse.pickling import find_unpicklable
 from functionfuse.plan import Action
 from functionfuse.run import Run
 from functionfuse.saved import Replan
-from functionfuse.worker import Outcome, Task, run_task
+from functionfuse.schedule import make_schedule
+from functionfuse.worker import NodeCall, Outcome, run_node
 
 __all__ = ["run_in_executor"]
 
@@ -70,46 +70,25 @@ class _Scheduler:
         self._calls = calls
         self._max_pending = max_pending
         self._results: list[Any] = [None] * len(run.graph)
-        self._ready: list[int] = []
+        schedule = make_schedule(run.plan)
+        self._waits, self._dependents, self._takes = schedule
+        self._ready = [
+            step
+            for step, (waits, action) in enumerate(
+                zip(schedule.waits, run.plan.step_actions, strict=True)
+            )
+            if not waits and action is not Action.LOAD
+        ]
         self._pending: dict[Future[Outcome], int] = {}
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._calls_pending = 0
         self._error: BaseException | None = None
         self._lost: list[int] = []
-        self._link()
-
-    def _link(self) -> None:
-        """Find what each step waits for, and how often each result is taken.
-
-        A load waits for nothing: it happens when the first step that takes it is submitted.
-        """
-        plan, graph = self._run.plan, self._run.graph
-        self._waits = [0] * len(plan.order)
-        self._dependents: list[list[int]] = [[] for _ in plan.order]
-        self._takes = [0] * len(graph)
-        self._loads: set[int] = set()
-        makes_value: dict[int, int] = {}
-        acts: dict[int, int] = {}
-        for step, (position, action) in enumerate(zip(plan.order, plan.step_actions, strict=True)):
-            if action is Action.LOAD:
-                self._loads.add(position)
-                continue
-            inputs = graph.inputs[position]
-            before = {makes_value.get(parent) for parent in inputs}
-            if graph.instances.get(position, position) != position:
-                before.add(acts.get(graph.parents[position][MethodCall.ORDER_PARENT]))
-            before.discard(None)
-            for other in before:
-                self._dependents[other].append(step)  # type: ignore[index]
-            self._waits[step] = len(before)
-            for parent in inputs:
-                self._takes[parent] += 1
-            acts[position] = step
-            if action is Action.EXECUTE:
-                makes_value[position] = step
-            if not before:
-                self._ready.append(step)
-        for position in graph.given_positions:
-            self._takes[position] += 1
+        self._loads = {
+            position
+            for position, action in zip(run.plan.order, run.plan.step_actions, strict=True)
+            if action is Action.LOAD
+        }
 
     def run(self) -> list[Any]:
         """Submit and collect until all is done, or something failed and the rest ended."""
@@ -126,12 +105,12 @@ class _Scheduler:
             raise self._lost_error() from self._error
         if self._error is not None:
             raise self._error
-        for position in self._loads & self._run.graph.given_positions:
+        for position in self._loads & self._run.graph.leaf_positions:
             self._load(position)
         return self._results
 
     def _has_room(self) -> bool:
-        return len(self._pending) < self._max_pending
+        return len(self._pending) - self._calls_pending < self._max_pending
 
     def _submit(self, step: int) -> None:
         run, position = self._run, self._run.plan.order[step]
@@ -139,19 +118,30 @@ class _Scheduler:
             self._complete(step)
             return
         try:
-            task = self._task(step)
-            in_process = position in run.graph.instances and self._calls is not None
-            executor = self._calls if in_process else self._executor
-            future = executor.submit(run_task, task, os.getpid())  # type: ignore[union-attr]
-        except (RuntimeError, Replan) as error:
-            self._stop(error)
-            if not isinstance(error, Replan):
-                self._lost.append(position)
+            call = self._call(step)
+        except Replan as replan:
+            self._stop(replan)
             return
-        self._pending[future] = step
-        future.add_done_callback(self._done.put)
+        self._hand_over(step, call)
 
-    def _task(self, step: int) -> Task:
+    def _hand_over(self, step: int, call: NodeCall) -> None:
+        position = self._run.plan.order[step]
+        is_on_instance = position in self._run.graph.instances and self._calls is not None
+        executor = self._calls if is_on_instance else self._executor
+        try:
+            future = executor.submit(run_node, call, os.getpid())  # type: ignore[union-attr]
+        except RuntimeError as error:  # It is shut down or broken.
+            self._lost.append(position)
+            self._stop(error)
+        except Exception as error:  # It pickles at once, and can't.
+            self._take_down_loss(position, error)
+            self._complete(step)
+        else:
+            self._pending[future] = step
+            self._calls_pending += is_on_instance
+            future.add_done_callback(self._done.put)
+
+    def _call(self, step: int) -> NodeCall:
         run = self._run
         position = run.plan.order[step]
         parents = run.graph.parents[position]
@@ -159,13 +149,13 @@ class _Scheduler:
             self._load(parent)
         node = run.graph.nodes[position]
         keep_importable(node.function.func)
-        return Task(
+        return NodeCall(
             node.function.func,
             node.args,
             node.kwargs,
             [self._results[parent] for parent in parents],
             run.initializers.get(position),
-            run.keep(position) if run.plan.step_actions[step] is Action.EXECUTE else None,
+            run.destination(position) if run.plan.step_actions[step] is Action.EXECUTE else None,
         )
 
     def _load(self, position: int) -> None:
@@ -174,9 +164,12 @@ class _Scheduler:
 
     def _collect(self, future: Future[Outcome]) -> None:
         step = self._pending.pop(future)
-        if future.cancelled():
-            return
+        self._calls_pending -= self._run.plan.order[step] in self._run.graph.instances
         position = self._run.plan.order[step]
+        if future.cancelled():
+            self._lost.append(position)
+            self._stop(CancelledError("it was cancelled"))
+            return
         failure = future.exception()
         if failure is not None:
             self._take_down_loss(position, failure)
@@ -194,7 +187,7 @@ class _Scheduler:
 
     def _stop(self, error: BaseException) -> None:
         """Submit nothing more; the first error is raised when all that runs has ended."""
-        if self._error is None:
+        if self._error is None or isinstance(self._error, Replan):
             self._error = error
 
     def _take_down_loss(self, position: int, failure: BaseException) -> None:
@@ -223,8 +216,9 @@ class _Scheduler:
     def _lost_error(self) -> WorkersLostError:
         names = ", ".join(repr(self._run.graph.names[position]) for position in self._lost)
         msg = (
-            f"{type(self._executor).__name__} takes no more work or lost a worker: {self._error} "
-            f"These nodes did not finish: {names}. What was saved before stays"
+            f"{type(self._executor).__name__} lost a worker or takes no more work "
+            f"({self._error}); these nodes did not finish: {names}; give set_executor a new "
+            "executor and run again: what was saved is loaded"
         )
         return WorkersLostError(msg)
 
