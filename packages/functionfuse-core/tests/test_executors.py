@@ -159,7 +159,7 @@ def test_stateful_nodes_stay_in_the_parent_process(processes):
 
 
 def test_no_more_nodes_are_submitted_than_keep_the_workers_busy(threads):
-    """Chains are finished before others begin: at most one more than there are workers."""
+    """Chains are finished before others begin: as many are under way as there are workers."""
     started, most = set(), []
 
     @workflow
@@ -175,7 +175,7 @@ def test_no_more_nodes_are_submitted_than_keep_the_workers_busy(threads):
 
     ends = [last(keep(keep(first(i)))) for i in range(40)]
     assert parallel(total(ends), executor=threads).run() == 40
-    assert max(most) <= 3
+    assert max(most) <= 2
 
 
 def test_max_pending_bounds_what_is_submitted():

@@ -98,8 +98,8 @@ class LocalWorkflow(BaseWorkflow):
             Any executor of the kind of `concurrent.futures`: threads, processes, or another
             library's. It stays the caller's to shut down. None for serial runs again.
         max_pending
-            How many nodes are submitted and unfinished at most; by default one more than
-            the executor has workers, which keeps them busy and few results alive.
+            How many nodes are submitted and unfinished at most; by default as many as the
+            executor has workers, which keeps them busy and few results alive.
 
         Raises
         ------

@@ -37,11 +37,11 @@ def run_in_executor(run: Run, executor: Executor, max_pending: int | None = None
     executor
         Runs the nodes; calls on instances run in one thread of this process.
     max_pending
-        How many nodes are submitted and unfinished at most; by default one more than the
-        executor has workers.
+        How many nodes are submitted to the executor and unfinished at most; by default as
+        many as it has workers.
     """
     with _calls_thread(run) as calls:
-        return _Scheduler(run, executor, calls, max_pending or _worker_count(executor) + 1).run()
+        return _Scheduler(run, executor, calls, max_pending or _worker_count(executor)).run()
 
 
 @contextmanager
