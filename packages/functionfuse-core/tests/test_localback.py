@@ -347,3 +347,27 @@ def test_a_wrong_policy_leaves_no_folder(tmp_path):
         with pytest.raises(ValueError, match="got 'x'"):
             w.run(**options)
     assert not (tmp_path / "storage").exists()
+
+
+class Unloadable:
+    def __setstate__(self, state):
+        raise LookupError("no way back")
+
+
+def test_a_load_that_fails_blocks_what_needs_it_and_no_more(tmp_path):
+    """a (saved, but can't be unpickled) ─► b, and c beside them."""
+    storage = FileStorage(tmp_path)
+    value = Unloadable()
+    value.content = 1
+    storage.save("w", "a", value)
+    nodes = one(one(0).set_name("a")).set_name("b"), one(1).set_name("c")
+    w = LocalWorkflow(*nodes, workflow_name="w")
+    w.set_storage(storage)
+    with pytest.raises(LookupError, match="no way back") as caught:
+        w.run(on_error="continue")
+    assert "'a'" in caught.value.__notes__[0]
+    assert {name: str(run.state) for name, run in w.last_run.items()} == {
+        "a": "failed",
+        "b": "pending",
+        "c": "executed",
+    }

@@ -1,17 +1,19 @@
-"""What goes wrong, as a tree: each error is also a builtin's subclass.
+"""Errors that are this library's own, as a tree: each is also a builtin's subclass.
+
+What is simply a wrong argument is a plain `TypeError` or `ValueError`.
 
 FunctionFuseError
- ├── GraphError (ValueError)             a graph that no workflow can be made of
- │    └── DuplicateNameError             two nodes of one name
- ├── MissingSerializerError (LookupError)  a result needs a serializer that is not registered
- ├── DamagedResultError (ValueError)     a stored result that is truncated, changed or foreign
- ├── WorkersLostError (RuntimeError)     an executor that is shut down or whose workers died
- └── NodeError (RuntimeError)            a node's failure whose exception can't be rebuilt here
+ ├── GraphError (ValueError)               a graph that no workflow can be made of
+ │    └── DuplicateNameError               two nodes of one name
+ ├── MissingSerializerError (LookupError)  a saved result needs a serializer not registered
+ ├── DamagedResultError (ValueError)       a saved result that is truncated, changed or foreign
+ ├── WorkersLostError (RuntimeError)       an executor that is shut down or whose workers died
+ └── NodeError (RuntimeError)              a failure whose exception can't be rebuilt here
 
 UserWarning
- ├── ChangedNodesWarning                 saved results are reused although their making changed
- ├── DamagedResultWarning                a damaged saved result is computed again
- └── NoMatchWarning                      a pattern that no node's name matches
+ ├── ChangedNodesWarning                   saved results are reused although their making changed
+ ├── DamagedResultWarning                  a damaged saved result is computed again
+ └── NoMatchWarning                        a pattern that no node's name matches
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ PACKAGE = "functionfuse."
 
 
 class FunctionFuseError(Exception):
-    """What every error of this library is."""
+    """What the errors below are."""
 
 
 class GraphError(FunctionFuseError, ValueError):
@@ -52,11 +54,11 @@ class DuplicateNameError(GraphError):
 
 
 class DamagedResultError(FunctionFuseError, ValueError):
-    """A stored result that is truncated, changed, or not this library's."""
+    """A saved result that is truncated, changed, or not this library's."""
 
 
 class MissingSerializerError(FunctionFuseError, LookupError):
-    """A stored result holds an object whose serializer is not registered."""
+    """A saved result holds an object whose serializer is not registered."""
 
 
 class NodeError(FunctionFuseError, RuntimeError):

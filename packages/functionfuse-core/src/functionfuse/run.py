@@ -6,8 +6,7 @@ failures and the record of a run is done here, alike for every backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -97,17 +96,25 @@ class Run:
         return True
 
     def load(self, position: int) -> Any:
-        """Load a node's saved result.
+        """Load a node's saved result; None if that fails and the run goes on.
 
         Raises
         ------
         Replan
             If it is damaged or gone.
+        Exception
+            If it can't be unpickled, and the run ends at a failure.
         """
         assert self._saved is not None
         start = perf_counter()
-        with self._named(position):
+        try:
             value = self._saved.load(self.graph.names[position])
+        except Replan:
+            raise
+        except Exception as error:  # Objects unpickle by code of their own.
+            if self.fail(position, error, start):
+                raise
+            return None
         nbytes = self._stored_bytes(position)
         self.record.note_loaded(position, start, perf_counter() - start, nbytes)
         return value
@@ -188,8 +195,12 @@ class Run:
         values = []
         for leaf in self.graph.leaves:
             position = self.graph.positions[leaf.node]
-            with self._named(position):
+            try:
                 values.append(take(results[position], leaf.keys))
+            except Exception as error:  # Results give their items by code of their own.
+                name = self.graph.names[position]
+                add_note(error, f"the result of node {name!r} has no such item")
+                raise
         return values[0] if len(values) == 1 else values
 
     def _note_saved(self, saved: Saved) -> int:
@@ -199,15 +210,3 @@ class Run:
 
     def _stored_bytes(self, position: int) -> int:
         return 0 if self._saved is None else self._saved.stored_bytes(self.graph.names[position])
-
-    @contextmanager
-    def _named(self, position: int) -> Iterator[None]:
-        """Name the node whose result can't be handed on."""
-        try:
-            yield
-        except Replan:
-            raise
-        except Exception as error:
-            name = self.graph.names[position]
-            add_note(error, f"this is about the result of node {name!r}")
-            raise

@@ -1,3 +1,3 @@
-"""Backends on engines with a life of their own."""
+"""Backends: `prefectback` (Prefect) and `kfpback` (Kubeflow Pipelines)."""
 
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)

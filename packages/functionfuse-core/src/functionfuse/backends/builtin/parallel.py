@@ -114,15 +114,16 @@ class _Scheduler:
 
     def _submit(self, step: int) -> None:
         run, position = self._run, self._run.plan.order[step]
+        try:
+            for parent in self._loads.intersection(run.graph.parents[position]):
+                self._load(parent)
+        except Exception as error:  # A load fails as it likes, or asks for another plan.
+            self._stop(error)
+            return
         if run.blocked and run.is_blocked(position):
             self._complete(step)
-            return
-        try:
-            call = self._call(step)
-        except Replan as replan:
-            self._stop(replan)
-            return
-        self._hand_over(step, call)
+        else:
+            self._hand_over(step, self._call(step))
 
     def _hand_over(self, step: int, call: NodeCall) -> None:
         position = self._run.plan.order[step]
@@ -145,8 +146,6 @@ class _Scheduler:
         run = self._run
         position = run.plan.order[step]
         parents = run.graph.parents[position]
-        for parent in self._loads.intersection(parents):
-            self._load(parent)
         node = run.graph.nodes[position]
         keep_importable(node.function.func)
         return NodeCall(
