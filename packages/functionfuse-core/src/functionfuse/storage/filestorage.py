@@ -13,9 +13,10 @@ from io import FileIO
 from typing import Any
 
 from functionfuse.serializers.protocols import FILE_PROTOCOL, FileProtocol
-from functionfuse.storage.base import INTERNAL_FOLDER, Storage
+from functionfuse.storage.base import Storage
 from functionfuse.storage.format import Buffer
 from functionfuse.storage.keeper import Keeper, Stamp, WriteAll
+from functionfuse.storage.lookup import INTERNAL_FOLDER
 
 __all__ = ["FileKeeper", "FileStorage"]
 
