@@ -81,6 +81,7 @@ def changes(now, before, python=PYTHON):
         (lambda: load(1), lambda: load(1.0), ["argument n"]),
         (lambda: load(1, C=1.0), lambda: load(1, C=2.0), ["argument C"]),
         (lambda: load(1, 1.0), lambda: load(1, C=1.0), []),
+        (lambda: load(1, C=1, depth=2), lambda: load(1, depth=2, C=1), []),
         (lambda: load(1), lambda: load(1, C=2.0), ["argument C"]),
         (lambda: load(1, C=2.0), lambda: load(1), ["argument C"]),
         (lambda: load(1, 2, 3), lambda: load(1, 2, 4), ["argument 2"]),

@@ -97,7 +97,9 @@ class _Binder:
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Node, ...], tuple[Any, ...], dict[str, Any] | None]:
         arg_templates = tuple([self.template(value) for value in args])
-        kwarg_templates = {key: self.template(value) for key, value in kwargs.items()}
+        kwarg_templates = dict.fromkeys(kwargs)
+        for key in sorted(kwargs):  # Their order means nothing, so parents have one of their own.
+            kwarg_templates[key] = self.template(kwargs[key])
         return tuple(self.indices), arg_templates, kwarg_templates or None
 
     def template(self, value: Any) -> Any:

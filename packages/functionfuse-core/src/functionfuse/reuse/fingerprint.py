@@ -185,7 +185,7 @@ class Fingerprints:
             names[index] if index < len(names) else str(index): value
             for index, value in enumerate(node.args)
         }
-        by_name |= node.kwargs or {}
+        by_name |= sorted((node.kwargs or {}).items())
         return {name: _shown(self._text(value, is_named, code)) for name, value in by_name.items()}
 
     def _text(self, template: Any, is_named: bool, code: list[bytes]) -> str:

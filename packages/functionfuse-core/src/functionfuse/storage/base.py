@@ -209,7 +209,7 @@ class Storage(Lookup):
         if not header.persistent:
             return stored.load(verify=verify)
         codec = self._codec(self._folder(workflow_name))
-        codec.check(header, f"the result of {header.task!r} in {self!r}", verify=verify)
+        codec.check(header.files, f"the result of {header.task!r} in {self!r}", verify=verify)
         return stored.load(verify=verify, codec=codec)
 
     def read_header(self, workflow_name: str, task_name: str) -> Header:

@@ -13,7 +13,6 @@ from functionfuse.serializers.protocols import FILE_PROTOCOL, FileProtocol
 
 if TYPE_CHECKING:
     from functionfuse.serializers.protocols import Serializer
-    from functionfuse.storage.format import Header
 
 __all__ = ["Codec", "PersistentCodec"]
 
@@ -81,13 +80,13 @@ class PersistentCodec(Codec):
         file: FileProtocol | None = self._protocols.get(FILE_PROTOCOL)
         return [] if file is None else list(file.made)
 
-    def check(self, header: Header, where: str, *, verify: bool) -> None:
+    def check(self, files: Iterable[Sequence[Any]], where: str, *, verify: bool) -> None:
         """Check the files that serializers made for a result.
 
         Parameters
         ----------
-        header
-            The result's.
+        files
+            Those in the result's header.
         where
             Where it is stored, for messages.
         verify
@@ -98,7 +97,7 @@ class PersistentCodec(Codec):
         DamagedResultError
             If a file is gone or was changed.
         """
-        for name, *stored in header.files:
+        for name, *stored in files:
             file: FileProtocol = self._protocols[FILE_PROTOCOL]
             try:
                 found = list(file.checksum(name)) if verify else [file.nbytes(name), stored[1]]
