@@ -83,6 +83,7 @@ class _Scheduler:
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self._calls_pending = 0
         self._error: BaseException | None = None
+        self._loss: BaseException | None = None
         self._lost: list[int] = []
         self._loads = {
             position
@@ -101,9 +102,9 @@ class _Scheduler:
         finally:
             for future in self._pending:
                 future.cancel()
-        if self._lost:
-            raise self._lost_error() from self._error
         if self._error is not None:
+            if self._error is self._loss:
+                raise self._lost_error() from self._loss
             raise self._error
         for position in self._loads & self._run.graph.leaf_positions:
             self._load(position)
@@ -132,8 +133,7 @@ class _Scheduler:
         try:
             future = executor.submit(run_node, call, os.getpid())  # type: ignore[union-attr]
         except RuntimeError as error:  # It is shut down or broken.
-            self._lost.append(position)
-            self._stop(error)
+            self._lose(position, error)
         except Exception as error:  # It pickles at once, and can't.
             self._take_down_loss(position, error)
             self._complete(step)
@@ -166,8 +166,7 @@ class _Scheduler:
         self._calls_pending -= self._run.plan.order[step] in self._run.graph.instances
         position = self._run.plan.order[step]
         if future.cancelled():
-            self._lost.append(position)
-            self._stop(CancelledError("it was cancelled"))
+            self._lose(position, CancelledError("it was cancelled"))
             return
         failure = future.exception()
         if failure is not None:
@@ -189,11 +188,16 @@ class _Scheduler:
         if self._error is None or isinstance(self._error, Replan):
             self._error = error
 
+    def _lose(self, position: int, loss: BaseException) -> None:
+        """Take down a node that the executor lost, and why."""
+        self._lost.append(position)
+        self._loss = self._loss or loss
+        self._stop(loss)
+
     def _take_down_loss(self, position: int, failure: BaseException) -> None:
         """Tell a worker's death from what could not travel to a worker or back."""
         if isinstance(failure, BrokenExecutor):
-            self._lost.append(position)
-            self._stop(failure)
+            self._lose(position, failure)
             return
         add_note(failure, self._why_it_cannot_travel(position))
         if self._run.fail(position, failure, perf_counter()):
@@ -216,7 +220,7 @@ class _Scheduler:
         names = ", ".join(repr(self._run.graph.names[position]) for position in self._lost)
         msg = (
             f"{type(self._executor).__name__} lost a worker or takes no more work "
-            f"({self._error}); these nodes did not finish: {names}; give set_executor a new "
+            f"({self._loss}); these nodes did not finish: {names}; give set_executor a new "
             "executor and run again: what was saved is loaded"
         )
         return WorkersLostError(msg)
