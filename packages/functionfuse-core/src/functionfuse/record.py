@@ -6,7 +6,7 @@ import enum
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from functionfuse.graph import Graph
@@ -82,10 +82,20 @@ class RunRecord(Mapping[str, NodeRun]):
         if stored_bytes:
             self._stored_bytes[position] = stored_bytes
 
-    def note_skipped(self, position: int, stored_bytes: int) -> None:
-        """Take down that a node's result was not needed, unless this run made it."""
-        if self._states[position] is not State.EXECUTED:
-            self.note(position, State.SKIPPED, 0.0, 0.0, stored_bytes)
+    def note_skipped(self, skipped: Iterable[tuple[int, int]]) -> None:
+        """Take down whose results were not needed, unless this run made them.
+
+        Parameters
+        ----------
+        skipped
+            Position of each node and size of its result in the storage.
+        """
+        states, sizes = self._states, self._stored_bytes
+        was_executed, is_skipped = State.EXECUTED, State.SKIPPED
+        for position, stored_bytes in skipped:
+            if states[position] is not was_executed:
+                states[position] = is_skipped
+                sizes[position] = stored_bytes
 
     def note_loaded(self, position: int, start: float, duration: float, stored_bytes: int) -> None:
         """Take down that a node's saved result was loaded, unless this run made it."""

@@ -79,9 +79,14 @@ class Run:
         """Start following a plan: the first, or another after a result turned out damaged."""
         self.plan = plan
         if self._saved is not None:
-            for position, action in enumerate(plan.actions):
-                if action is Action.SKIP:
-                    self.record.note_skipped(position, self._stored_bytes(position))
+            skip, nbytes = Action.SKIP, self._saved.stored_bytes
+            self.record.note_skipped(
+                (position, nbytes(name))
+                for position, (action, name) in enumerate(
+                    zip(plan.actions, self.graph.names, strict=True)
+                )
+                if action is skip
+            )
 
     @property
     def finished(self) -> frozenset[int]:
