@@ -12,7 +12,7 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "typing", "demo", "wheels", "tests"]
+nox.options.sessions = ["lint", "typing", "demo", "bench-quick", "wheels", "tests"]
 
 ROOT = Path(__file__).parent
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -105,6 +105,13 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks; arguments after ``--`` are theirs."""
     session.install(f"-epackages/{CORE}", *group("bench"))
     session.run("python", "benchmarks", *session.posargs)
+
+
+@nox.session(name="bench-quick")
+def bench_quick(session: nox.Session) -> None:
+    """See that every benchmark runs, at the smallest sizes; no time is asserted."""
+    session.install(f"-epackages/{CORE}", *group("bench"))
+    session.run("python", "benchmarks", "--quick")
 
 
 @nox.session(default=False)
