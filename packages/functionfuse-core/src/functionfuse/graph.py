@@ -56,6 +56,19 @@ class Graph:
     given
         The nodes, or items of nodes, that a user gave.
 
+    Attributes
+    ----------
+    leaves
+        What was given.
+    nodes
+        All nodes, in order of creation.
+    positions
+        The position of each node.
+    parents
+        The positions of each node's parents.
+    given_names
+        The names that users gave, as they were when the graph was made; None for the others.
+
     Raises
     ------
     GraphError

@@ -111,6 +111,15 @@ class Node(_Unresolved):
         they are just the parents' results in order.
     kwargs
         Templates of the keyword arguments, or None when there are none.
+
+    Attributes
+    ----------
+    children
+        The nodes that have this one among their parents, in order of creation.
+    number
+        Says which of two nodes was made first.
+    name, place
+        The name that was set, and where; no name is None.
     """
 
     __slots__ = ("args", "children", "function", "kwargs", "name", "number", "parents", "place")

@@ -51,6 +51,12 @@ class Run:
 
     Attributes
     ----------
+    graph, initializers
+        As given.
+    plan
+        The plan that is followed, since `begin`.
+    has_storage
+        Whether results are saved.
     record
         What became of each node so far.
     blocked
