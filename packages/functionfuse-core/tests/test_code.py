@@ -69,6 +69,10 @@ SAME = {
     "mutable default": ("def f(x=[1]): return x", "def f(x=[2]): return x"),
     "order of a set": ("def f(x): return x in {'a', 'b', 'c'}", "def f(x): return x in {'c', 'a', 'b'}"),
     "installed helper": ("import json\ndef f(): return json.dumps(1)", "import json as json\ndef f(): return json.dumps(1)"),
+    "class attribute that the function sets": (
+        "class K: n = 0\ndef f():\n  K.n += 1\n  return K.n",
+        "class K: n = 5\ndef f():\n  K.n += 1\n  return K.n",
+    ),
     "state of a global instance": (
         "class K:\n  def __init__(self, n): self.n = n\nk = K(1)\ndef f(): return k",
         "class K:\n  def __init__(self, n): self.n = n\nk = K(2)\ndef f(): return k",

@@ -53,6 +53,9 @@ _SELF_DESCRIPTION = frozenset(
 _Variable = tuple[int, str]
 """A global or closure variable: the identity of its namespace or cell, and its name."""
 
+_ANY_CLASS = 0
+"""Stands for the namespace of every class: which one `x.name = …` changes can't be told."""
+
 
 @dataclass
 class _Piece:
@@ -157,6 +160,7 @@ class CodeDigests:
         for path in sorted(code.attributes):
             self._count_attribute(values.get(path[0]), path[1:], piece)
         piece.rebound |= {(id(space), name) for name in code.rebound_globals}
+        piece.rebound |= {(_ANY_CLASS, name) for name in code.stored_attributes}
         piece.rebound |= {(id(cells[name]), name) for name in code.rebound_cells & cells.keys()}
 
     def _count_attribute(self, value: Any, path: tuple[str, ...], piece: _Piece) -> None:
@@ -181,18 +185,15 @@ class CodeDigests:
             if name not in _SELF_DESCRIPTION
             for function in _functions_of(member)
         ]
-        own = [value for _, value in members if isinstance(value, FunctionType)]
-        stored = frozenset().union(
-            *[NormalizedCode(func.__code__).stored_attributes for func in own]
-        )
         if issubclass(cls, Enum):
             members += [(name, member.value) for name, member in cls.__members__.items()]
         for name, value in members:
             if isinstance(value, FunctionType):
                 piece.parts.append(name.encode())
                 piece.references.append(_plain(value))
-            elif name not in stored:
-                self._count(name, value, piece)
+            else:
+                variable = piece.variables.setdefault((_ANY_CLASS, name), _Piece())
+                self._count(name, value, variable)
 
     def _count(self, name: str, value: Any, piece: _Piece) -> None:
         """Count something that code uses under a name, if it is of a kind that counts."""
