@@ -163,8 +163,8 @@ class _Scheduler:
 
     def _collect(self, future: Future[Outcome]) -> None:
         step = self._pending.pop(future)
-        self._calls_pending -= self._run.plan.order[step] in self._run.graph.instances
         position = self._run.plan.order[step]
+        self._calls_pending -= position in self._run.graph.instances
         if future.cancelled():
             self._lose(position, CancelledError("it was cancelled"))
             return
