@@ -450,3 +450,13 @@ def test_threads_may_read_and_write_at_once(storage):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_heads_of_many_are_read_without_those_that_are_absent(storage):
+    for name in ("a", "b"):
+        storage.save("w", name, name)
+    heads = storage._keeper.read_heads(["w/b", "w/absent", "w/a", "absent/a"], 8)
+    assert {key: bytes(head[1:5]) for key, head in heads.items()} == {
+        "w/b": b"fuse",
+        "w/a": b"fuse",
+    }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import uuid
+import zlib
 from array import array
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -149,8 +151,8 @@ def test_files_are_removed_when_their_result_is_replaced(storage, files):
 
 def test_what_cannot_be_pickled_leaves_no_file_and_the_earlier_result(storage, files):
     storage.save("w", "task", Samples(1))
-    with pytest.raises(AttributeError, match="local"):
-        storage.save("w", "task", [Samples(2), lambda: None])
+    with pytest.raises(TypeError, match="lock"):
+        storage.save("w", "task", [Samples(2), threading.Lock()])
     assert len(files()) == 1
     assert storage.read_task("w", "task") == Samples(1)
 
@@ -240,3 +242,46 @@ def test_a_file_of_another_result_is_not_overwritten(tmp_path):
 
 def test_protocols_have_keys_of_their_own():
     assert FILE_PROTOCOL != S3_PROTOCOL
+
+
+@pytest.fixture
+def file_protocol(tmp_path):
+    """The protocol, of which a serializer made the folder 'data' with three files."""
+    protocol = FileStorage(tmp_path)._keeper.protocols("w")[FILE_PROTOCOL]
+    folder = Path(protocol.path("data"))
+    (folder / "deep").mkdir(parents=True)
+    (folder / "b").write_bytes(b"12")
+    (folder / "a").write_bytes(b"")
+    (folder / "deep" / "c").write_bytes(b"345")
+    return protocol
+
+
+def test_a_folder_has_the_size_of_its_files_and_the_checksum_of_their_list(file_protocol):
+    listed = zlib.crc32(b"a\x000\nb\x002\ndeep/c\x003\n")
+    assert file_protocol.checksum("data") == (5, listed)
+    assert file_protocol.nbytes("data") == 5
+    assert list(file_protocol.made) == ["data"]
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "more"])
+def test_a_folder_whose_files_changed_has_another_checksum(file_protocol, damage):
+    before = file_protocol.checksum("data")
+    folder = Path(file_protocol.path("data"))
+    if damage == "gone":
+        (folder / "a").unlink()
+    elif damage == "cut":
+        (folder / "deep" / "c").write_bytes(b"34")
+    else:
+        (folder / "deep" / "d").write_bytes(b"")
+    assert file_protocol.checksum("data") != before
+
+
+def test_a_folder_is_removed_with_all_in_it(file_protocol):
+    path = Path(file_protocol.path("data"))
+    file_protocol.remove("data")
+    assert not path.exists()
+    file_protocol.remove("data")
+    with pytest.raises(FileNotFoundError):
+        file_protocol.checksum("data")
+    with pytest.raises(FileNotFoundError):
+        file_protocol.nbytes("data")

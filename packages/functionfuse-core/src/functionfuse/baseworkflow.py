@@ -13,8 +13,8 @@ from functionfuse.node import Node
 from functionfuse.picture import to_mermaid, to_text
 from functionfuse.plan import Plan, check_reuse, make_full_plan
 from functionfuse.record import RunRecord
-from functionfuse.run import Run
-from functionfuse.saved import SavedResults
+from functionfuse.run import Run, check_on_error
+from functionfuse.saved import Replan, SavedResults
 from functionfuse.storage.base import Storage
 
 if TYPE_CHECKING:
@@ -153,6 +153,44 @@ class BaseWorkflow:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.workflow_name!r} of {len(self.graph)} nodes>"
 
+    def _run(
+        self,
+        follow: Callable[[Run], Any],
+        reuse: str,
+        on_error: str,
+        *,
+        gives_results: bool = True,
+    ) -> Any:
+        """Plan a run and have a backend follow the plan; again if a saved result is damaged.
+
+        Parameters
+        ----------
+        follow
+            Takes the plan's steps and returns what the run returns.
+        reuse, on_error
+            As given to `run`.
+        gives_results
+            Whether the given nodes' results are needed.
+        """
+        check_reuse(reuse)
+        check_on_error(on_error)
+        if self.storage is not None:
+            self.storage.new_workflow(self.workflow_name)
+        saved = self._open_saved()
+        initializers = self._initialize_plugins()
+        run = Run(self.graph, self.workflow_name, saved, on_error, initializers)
+        self.last_run = run.record
+        try:
+            while True:
+                run.begin(self._make_plan(saved, reuse, run, gives_results=gives_results))
+                try:
+                    return follow(run)
+                except Replan:
+                    continue
+        finally:
+            if saved is not None:
+                saved.write_index()
+
     def plan(self, *, reuse: str = "saved") -> Plan:
         """Return what a run would do now, without running.
 
@@ -167,12 +205,20 @@ class BaseWorkflow:
     def _open_saved(self) -> SavedResults | None:
         return None if self.storage is None else SavedResults(self.storage, self.workflow_name)
 
-    def _make_plan(self, saved: SavedResults | None, reuse: str, run: Run | None = None) -> Plan:
+    def _make_plan(
+        self,
+        saved: SavedResults | None,
+        reuse: str,
+        run: Run | None = None,
+        *,
+        gives_results: bool = True,
+    ) -> Plan:
+        returned = self.graph.leaf_positions if gives_results else frozenset()
         if saved is not None:
             finished = frozenset() if run is None else run.finished
-            return saved.plan(self.graph, reuse, self._logs, finished)
-        if self._full_plan is None:
-            self._full_plan = make_full_plan(self.graph)
+            return saved.plan(self.graph, reuse, self._logs, finished, returned)
+        if self._full_plan is None or self._full_plan.returned != returned:
+            self._full_plan = make_full_plan(self.graph, returned)
         return self._full_plan
 
     def _matching(self, pattern: str | None) -> list[Node]:

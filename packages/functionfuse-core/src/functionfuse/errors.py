@@ -3,12 +3,13 @@
 What is simply a wrong argument is a plain `TypeError` or `ValueError`.
 
 FunctionFuseError
- ├── GraphError (ValueError)               a graph that no workflow can be made of
- │    └── DuplicateNameError               two nodes of one name
- ├── MissingSerializerError (LookupError)  a saved result needs a serializer not registered
- ├── DamagedResultError (ValueError)       a saved result that is truncated, changed or foreign
- ├── WorkersLostError (RuntimeError)       an executor that is shut down or whose workers died
- └── NodeError (RuntimeError)              a failure whose exception can't be rebuilt here
+ ├── GraphError (ValueError)                    a graph that no workflow can be made of
+ │    └── DuplicateNameError                    two nodes of one name
+ ├── MissingSerializerError (LookupError)       a saved result's serializer is not registered
+ ├── DamagedResultError (ValueError)            a saved result is truncated, changed or foreign
+ ├── UnreachableStorageError (ConnectionError)  a storage on another machine can't be reached
+ ├── WorkersLostError (RuntimeError)            an executor is shut down or its workers died
+ └── NodeError (RuntimeError)                   a failure whose exception can't be rebuilt here
 
 UserWarning
  ├── ChangedNodesWarning                   saved results are reused although their making changed
@@ -32,6 +33,7 @@ __all__ = [
     "NoMatchWarning",
     "NodeError",
     "RemoteTraceback",
+    "UnreachableStorageError",
     "WorkersLostError",
     "add_note",
     "notes",
@@ -63,6 +65,10 @@ class MissingSerializerError(FunctionFuseError, LookupError):
 
 class NodeError(FunctionFuseError, RuntimeError):
     """A node's failure whose own exception can't be rebuilt in this process."""
+
+
+class UnreachableStorageError(FunctionFuseError, ConnectionError):
+    """A storage on another machine can't be reached: nothing there can be read or saved."""
 
 
 class WorkersLostError(FunctionFuseError, RuntimeError):

@@ -56,6 +56,8 @@ class Plan(NamedTuple):
     ----------
     graph
         The graph.
+    returned
+        Positions of the nodes whose results the run gives back.
     actions
         For each node: skip, load or execute.
     order
@@ -72,6 +74,7 @@ class Plan(NamedTuple):
     """
 
     graph: Graph
+    returned: frozenset[int]
     actions: Sequence[Action]
     order: Sequence[int]
     step_actions: Sequence[Action]
@@ -92,16 +95,18 @@ class Plan(NamedTuple):
         return "\n".join(f"{action:<8}{name}" for name, action in self.to_dict().items())
 
 
-def make_full_plan(graph: Graph) -> Plan:
+def make_full_plan(graph: Graph, returned: frozenset[int]) -> Plan:
     """Plan a run without a storage: everything executes."""
     execute = [Action.EXECUTE] * len(graph)
-    return Plan(graph, execute, graph.order, execute, _drops(graph, graph.order, execute), {}, {})
+    drops = _drops(graph, returned, graph.order, execute)
+    return Plan(graph, returned, execute, graph.order, execute, drops, {}, {})
 
 
 def make_plan(
     graph: Graph,
     saved: Mapping[str, Saved],
-    reuse: str = "saved",
+    reuse: str,
+    returned: frozenset[int],
     *,
     logs: Collection[int] = (),
     finished: Collection[int] = (),
@@ -117,6 +122,8 @@ def make_plan(
     reuse
         `"saved"`: a named node's result is reused; `"unchanged"`: only if it still fits;
         `"never"`. An unnamed node's is reused only if it fits.
+    returned
+        Positions of the nodes whose results the run gives back.
     logs
         Positions of the nodes that always execute and are never stored.
     finished
@@ -124,10 +131,10 @@ def make_plan(
         again: those that are not saved execute again only if needed.
     """
     executes, fingerprints, changed = _decide(graph, saved, reuse, logs)
-    actions, replays = _choose_actions(graph, executes, finished)
-    order, step_actions = _order_steps(graph, actions, replays)
-    drops = _drops(graph, order, step_actions)
-    return Plan(graph, actions, order, step_actions, drops, fingerprints, changed)
+    actions, replays = _choose_actions(graph, returned, executes, finished)
+    order, step_actions = _order_steps(graph, returned, actions, replays)
+    drops = _drops(graph, returned, order, step_actions)
+    return Plan(graph, returned, actions, order, step_actions, drops, fingerprints, changed)
 
 
 def _decide(
@@ -160,14 +167,14 @@ def _decide(
 
 
 def _choose_actions(
-    graph: Graph, executes: bytearray, finished: Collection[int]
+    graph: Graph, returned: Collection[int], executes: bytearray, finished: Collection[int]
 ) -> tuple[list[Action], set[int]]:
     """Find, from the last node to the first, whose result or effect on an instance is needed."""
     actions = [Action.SKIP] * len(graph)
     replays: set[int] = set()
     live_instances: set[int] = set()
     is_needed = bytearray(len(graph))
-    for position in graph.leaf_positions:
+    for position in returned:
         is_needed[position] = True
     for position in range(len(graph) - 1, -1, -1):
         instance = graph.instances.get(position)
@@ -192,11 +199,11 @@ def _choose_actions(
 
 
 def _order_steps(
-    graph: Graph, actions: Sequence[Action], replays: Collection[int]
+    graph: Graph, returned: Collection[int], actions: Sequence[Action], replays: Collection[int]
 ) -> tuple[list[int], list[Action]]:
     """Put the steps in the graph's order, each load just before its first use."""
     if Action.EXECUTE not in actions:
-        loads = sorted(graph.leaf_positions)
+        loads = sorted(returned)
         return loads, [Action.LOAD] * len(loads)
     order: list[int] = []
     step_actions: list[Action] = []
@@ -220,13 +227,13 @@ def _order_steps(
             continue
         if position in replays:
             add(position, Action.REPLAY)
-        if position in graph.leaf_positions:
+        if position in returned:
             load(position)
     return order, step_actions
 
 
 def _drops(
-    graph: Graph, order: Sequence[int], step_actions: Sequence[Action]
+    graph: Graph, returned: Collection[int], order: Sequence[int], step_actions: Sequence[Action]
 ) -> list[Sequence[int]]:
     """List, for after each step, the results that no later step takes and nobody is given."""
     load, inputs = Action.LOAD, graph.inputs
@@ -236,7 +243,7 @@ def _drops(
         if action is not load:
             for parent in inputs[position]:
                 last_uses[parent] = step
-    for position in graph.leaf_positions:
+    for position in returned:
         last_uses[position] = -1
     drops: list[Any] = [()] * len(order)
     for position, step in enumerate(last_uses):

@@ -16,6 +16,7 @@ from functionfuse.graph import Graph
 from functionfuse.plan import Action, Plan
 from functionfuse.record import RunRecord, State
 from functionfuse.saved import Replan, SavedResults
+from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
 from functionfuse.worker import Destination, Outcome
 
@@ -99,6 +100,11 @@ class Run:
         """The nodes that were executed so far and need not be again."""
         return self.record.executed()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a node failed, and the run goes on."""
+        return bool(self._failures)
+
     def is_blocked(self, position: int) -> bool:
         """Tell whether a node can't run because it, or one that it depends on, failed."""
         if position not in self.blocked and self.blocked.isdisjoint(self.graph.parents[position]):
@@ -129,6 +135,22 @@ class Run:
         nbytes = self._stored_bytes(position)
         self.record.note_loaded(position, start, perf_counter() - start, nbytes)
         return value
+
+    def stored(self, position: int) -> tuple[Storage, str, Saved]:
+        """Return where a saved result is, for a worker that loads it."""
+        assert self._saved is not None
+        return self._saved.place(self.graph.names[position])
+
+    def load_elsewhere(self, position: int, outcome: Outcome) -> None:
+        """Take down that a node's saved result was loaded by a worker."""
+        start = self.record.perf_counter(outcome.started)
+        nbytes = self._stored_bytes(position)
+        self.record.note_loaded(position, start, outcome.duration, nbytes)
+
+    def lose(self, position: int, error: Exception) -> None:
+        """Count no longer on a saved result that a worker found damaged or gone."""
+        assert self._saved is not None
+        self._saved.lose(self.graph.names[position], error)
 
     def save(self, position: int, value: Any, start: float, end: float) -> tuple[Any, int]:
         """Save what a node returned, if it is to be saved.

@@ -15,7 +15,10 @@ from functionfuse.worker import Destination
 if TYPE_CHECKING:
     from functionfuse.reuse.fingerprint import Fingerprint
 
-__all__ = ["Replan", "SavedResults"]
+__all__ = ["LOSSES", "Replan", "SavedResults"]
+
+LOSSES = (DamagedResultError, FileNotFoundError)
+"""What loading a result raises when it must be computed again."""
 
 NAMES_SHOWN = 10
 
@@ -48,11 +51,12 @@ class SavedResults:
         self,
         graph: Graph,
         reuse: str,
-        logs: Collection[int] = (),
-        finished: Collection[int] = (),
+        logs: Collection[int],
+        finished: Collection[int],
+        returned: frozenset[int],
     ) -> Plan:
         """Plan a run with what is saved; see `functionfuse.plan.make_plan`."""
-        plan = make_plan(graph, self._saved, reuse, logs=logs, finished=finished)
+        plan = make_plan(graph, self._saved, reuse, returned, logs=logs, finished=finished)
         if not self._has_warned:
             self._has_warned = True
             for name in self._damaged.keys() & graph.by_name.keys():
@@ -76,11 +80,19 @@ class SavedResults:
         """
         try:
             return self._storage.read_saved(self._workflow_name, self._saved[name])
-        except (DamagedResultError, FileNotFoundError) as error:
-            del self._saved[name]
-            self._is_index_stale = True
-            self._warn_damaged(name, error)
+        except LOSSES as error:
+            self.lose(name, error)
             raise Replan from error
+
+    def place(self, name: str) -> tuple[Storage, str, Saved]:
+        """Return storage, workflow and entry of a saved result, for a worker that loads it."""
+        return self._storage, self._workflow_name, self._saved[name]
+
+    def lose(self, name: str, error: Exception) -> None:
+        """Warn of a result that turned out damaged or gone, and count on it no longer."""
+        del self._saved[name]
+        self._is_index_stale = True
+        self._warn_damaged(name, error)
 
     def destination(self, name: str, fingerprint: Fingerprint) -> Destination:
         """Return what saves the result of a node, here or in a worker."""

@@ -80,7 +80,7 @@ class Outcome(NamedTuple):
     saved: Saved | None
 
 
-def run_node(call: NodeCall, driver_pid: int) -> Outcome:
+def run_node(call: NodeCall, driver_pid: int | None, pickler: Any = pickle) -> Outcome:
     """Run a node and save its result here, where it was made.
 
     Parameters
@@ -88,7 +88,10 @@ def run_node(call: NodeCall, driver_pid: int) -> Outcome:
     call
         The node.
     driver_pid
-        Process of the driver: an error for another process is made fit to travel.
+        Process of the driver, None if that is on another machine: an error for another
+        process is made fit to travel.
+    pickler
+        Module that errors travel by: `pickle`, or one like it.
 
     Returns
     -------
@@ -113,7 +116,7 @@ def run_node(call: NodeCall, driver_pid: int) -> Outcome:
         import traceback
 
         text = "".join(traceback.format_exception(error))
-        return Outcome(None, _portable(error), text, started, duration, None)
+        return Outcome(None, _portable(error, pickler), text, started, duration, None)
     return Outcome(value, None, "", started, duration, saved)
 
 
@@ -122,10 +125,10 @@ def _one_at_a_time(call: NodeCall) -> AbstractContextManager[Any]:
     return nullcontext() if call.initialize is None else _initialized_lock
 
 
-def _portable(error: BaseException) -> BaseException:
+def _portable(error: BaseException, pickler: Any) -> BaseException:
     """Return an exception that can be rebuilt in another process."""
     try:
-        rebuilt = pickle.loads(pickle.dumps(error))
+        rebuilt = pickler.loads(pickler.dumps(error))
     except Exception:  # Exceptions pickle by code of their own.
         rebuilt = None
     if type(rebuilt) is type(error):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, Protocol
 
 __all__ = ["FILE_PROTOCOL", "S3_PROTOCOL", "FileProtocol", "Serializer", "check_serializer"]
@@ -49,6 +50,10 @@ def check_serializer(serializer: Any) -> None:
 class FileProtocol:
     """The files that serializers make for the results of one workflow.
 
+    A serializer may also make a folder, with a library that writes many files: under the
+    `path` of a name. Whether one of its files is gone or has another size is then checked
+    as well, but the bytes of each are the library's own to check.
+
     Parameters
     ----------
     folder
@@ -61,7 +66,9 @@ class FileProtocol:
         """Names of the files that were opened for writing or whose path was asked for."""
 
     def path(self, filename: str) -> str:
-        """Return the path of a file, for libraries that want one; its folder is there.
+        """Return the path of a file or folder, for libraries that make it by themselves.
+
+        The folder that it is in is there.
 
         Raises
         ------
@@ -99,18 +106,35 @@ class FileProtocol:
         return open(path, mode)  # noqa: PTH123
 
     def remove(self, filename: str) -> None:
-        """Remove a file; nothing if it is absent."""
-        try:
-            os.unlink(self._path(filename))  # noqa: PTH108
-        except FileNotFoundError:
-            return
+        """Remove a file, or a folder with all in it; nothing if it is absent."""
+        path = self._path(filename)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.isdir(path):  # noqa: PTH112
+                import shutil
+
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)  # noqa: PTH108
 
     def nbytes(self, filename: str) -> int:
-        """Return a file's size in bytes; errors as in `checksum`."""
-        return os.path.getsize(self._path(filename))  # noqa: PTH202
+        """Return a file's size in bytes, or that of all files in a folder.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it is absent.
+        """
+        path = self._path(filename)
+        if os.path.isdir(path):  # noqa: PTH112
+            return sum(nbytes for _, nbytes in _files_in(path))
+        return os.path.getsize(path)  # noqa: PTH202
 
     def checksum(self, filename: str) -> tuple[int, int]:
         """Return a file's size in bytes and its crc32.
+
+        Of a folder: the size of all files in it, and the crc32 of their sorted list, of
+        which each line is a name within the folder, with `/` between its parts, a zero
+        byte, and the size.
 
         Raises
         ------
@@ -118,6 +142,12 @@ class FileProtocol:
             If it is absent.
         """
         nbytes = checksum = 0
+        path = self._path(filename)
+        if os.path.isdir(path):  # noqa: PTH112
+            for name, size in sorted(_files_in(path)):
+                nbytes += size
+                checksum = zlib.crc32(f"{name}\0{size}\n".encode(), checksum)
+            return nbytes, checksum
         with self.open(filename) as file:
             while chunk := file.read(CHUNK_BYTES):
                 nbytes += len(chunk)
@@ -129,3 +159,13 @@ class FileProtocol:
             msg = f"a serializer's file has a name without folders, got {filename!r}"
             raise ValueError(msg)
         return os.path.join(self._folder, filename)  # noqa: PTH118
+
+
+def _files_in(path: str, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the files below a folder, each with its size; names start with the prefix."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_in(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat().st_size

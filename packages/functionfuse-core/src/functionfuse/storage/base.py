@@ -55,7 +55,8 @@ class Storage(Lookup):
             signature.bind(**options)
         except TypeError as error:
             allowed = ", ".join(signature.parameters)
-            msg = f"a {cls.__name__} takes the options {allowed}; got {dict(options)!r}: {error}"
+            given = ", ".join(map(repr, options)) or "none"  # Not their values: they may be secret.
+            msg = f"a {cls.__name__} takes the options {allowed}; got {given}: {error}"
             raise ValueError(msg) from None
         return cls(**options)
 

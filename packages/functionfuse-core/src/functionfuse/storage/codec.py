@@ -1,4 +1,8 @@
-"""How objects become pickles: plainly, or with the serializers of some classes."""
+"""How objects become pickles: plainly, or with the serializers of some classes.
+
+What pickle can't write, cloudpickle does, where it is installed: results of classes and
+functions that are made in `__main__` or inside functions, which workers can't import.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +24,27 @@ OutOfBand = Callable[[pickle.PickleBuffer], Any]
 
 
 class Codec:
-    """Plain pickle."""
-
-    name = "pickle"
-    """Stands in the header of each result."""
+    """Plain pickle, or cloudpickle."""
 
     def dumps(self, value: Any, out_of_band: OutOfBand) -> bytes:
         """Pickle an object, with protocol 5; `out_of_band` is pickle's `buffer_callback`."""
         return pickle.dumps(value, protocol=5, buffer_callback=out_of_band)
 
+    def cloud_dumps(self, value: Any, out_of_band: OutOfBand) -> bytes:
+        """Do what `dumps` does, with cloudpickle.
+
+        Raises
+        ------
+        ImportError
+            If it is not installed.
+        """
+        import cloudpickle
+
+        data: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=out_of_band)
+        return data
+
     def loads(self, data: memoryview, buffers: Iterable[memoryview]) -> Any:
-        """Return the object."""
+        """Return the object; what cloudpickle wrote is read by pickle, too."""
         return pickle.loads(data, buffers=buffers)
 
     def made(self) -> Mapping[str, Any]:
@@ -56,15 +70,30 @@ class PersistentCodec(Codec):
         self._ids: list[tuple[str, str]] = []
 
     def dumps(self, value: Any, out_of_band: OutOfBand) -> bytes:  # noqa: D102  docstring inherited
+        return self._dump(_Pickler, value, out_of_band)
+
+    def cloud_dumps(self, value: Any, out_of_band: OutOfBand) -> bytes:  # noqa: D102  docstring inherited
+        import cloudpickle
+
+        return self._dump(cloudpickle.Pickler, value, out_of_band)
+
+    def _dump(self, pickler_class: Any, value: Any, out_of_band: OutOfBand) -> bytes:
         stream = io.BytesIO()
-        pickler = _Pickler(stream, protocol=5, buffer_callback=out_of_band)
-        pickler.persistent_id = self._write  # type: ignore[method-assign]
+        pickler = pickler_class(stream, protocol=5, buffer_callback=out_of_band)
+        pickler.persistent_id = self._write
         try:
             pickler.dump(value)
         except BaseException:
-            self.remove(self._ids, [(name,) for name in self._files_made()])
+            self._undo()
             raise
         return stream.getvalue()
+
+    def _undo(self) -> None:
+        """Remove what was written of an object that could not be pickled as a whole."""
+        self.remove(self._ids, [(name,) for name in self._files_made()])
+        self._ids.clear()
+        if FILE_PROTOCOL in self._protocols:
+            self._protocols[FILE_PROTOCOL].made.clear()
 
     def loads(self, data: memoryview, buffers: Iterable[memoryview]) -> Any:  # noqa: D102  docstring inherited
         unpickler = _Unpickler(io.BytesIO(data), buffers=buffers)

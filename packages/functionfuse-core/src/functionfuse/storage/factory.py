@@ -44,8 +44,13 @@ def storage_factory(opt: Mapping[str, Any]) -> Storage:
     >>> storage.list_tasks("classifier", "*")
     []
     """
-    if not isinstance(opt, Mapping) or not isinstance(opt.get("options", {}), Mapping):
-        msg = f'a storage is described by {{"kind": …, "options": {{…}}}}, got {opt!r}'
+    options = opt.get("options", {}) if isinstance(opt, Mapping) else None
+    if not isinstance(options, Mapping):
+        # Types only, here and below: values may be secret.
+        given = f"one of type {type(opt).__name__}"
+        if options is not None:
+            given += f" with options of type {type(options).__name__}"
+        msg = f'a storage is described by {{"kind": …, "options": {{…}}}}, got {given}'
         raise TypeError(msg)
     unknown = opt.keys() - {"kind", "options"}
     if "kind" not in opt or unknown:
@@ -55,5 +60,5 @@ def storage_factory(opt: Mapping[str, Any]) -> Storage:
         )
         raise ValueError(msg)
     storage_class = STORAGES.find(opt["kind"])
-    storage: Storage = storage_class.from_options(opt.get("options", {}))
+    storage: Storage = storage_class.from_options(options)
     return storage

@@ -55,6 +55,9 @@ Buffer = bytes | memoryview
 
 PLAIN = Codec()
 
+UNPICKLABLE = (pickle.PicklingError, AttributeError, TypeError)
+"""What pickle raises of objects that it can't write."""
+
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -107,8 +110,17 @@ def encode(value: Any, header: Header, codec: Codec = PLAIN) -> list[Buffer]:
         buffers.append(raw)
         return False
 
-    blocks: list[Buffer] = [codec.dumps(value, out_of_band), *buffers]
-    fields = dict(zip(Header._fields, header, strict=True), pickler=codec.name)
+    pickler = "pickle"
+    try:
+        data = codec.dumps(value, out_of_band)
+    except UNPICKLABLE as error:
+        buffers.clear()
+        try:
+            data, pickler = codec.cloud_dumps(value, out_of_band), "cloudpickle"
+        except ImportError:
+            raise error from None
+    blocks: list[Buffer] = [data, *buffers]
+    fields = dict(zip(Header._fields, header, strict=True), pickler=pickler)
     fields.update(blocks=[*map(len, blocks)], **codec.made())
     text = _to_json(fields).encode()
     start = PREFIX.pack(MAGIC, len(text), zlib.crc32(text)) + text
@@ -197,6 +209,8 @@ class StoredResult:
         ------
         DamagedResultError
             If a byte is missing or was changed.
+        ImportError
+            If it was written with cloudpickle, and that is not installed.
         """
         data = self._data
         blocks = []
@@ -210,7 +224,14 @@ class StoredResult:
             self._refuse(f"it has {len(data)} bytes where {nbytes} were written")
         if verify and data[end:] != _table(_checksums(list(_chunks([data[:end]])))):
             self._refuse("its bytes were changed")
-        return codec.loads(blocks[0], blocks[1:])
+        try:
+            return codec.loads(blocks[0], blocks[1:])
+        except ModuleNotFoundError as error:
+            pickler = self.header.pickler
+            if (error.name or "").partition(".")[0] == pickler:
+                msg = f"{self._where} was written with {pickler}: pip install {pickler}"
+                raise ImportError(msg, name=pickler) from error
+            raise
 
     def _refuse(self, why: str) -> NoReturn:
         msg = f"{self._where} is not a whole result: {why}"

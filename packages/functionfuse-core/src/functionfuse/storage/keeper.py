@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from functionfuse.storage.format import Buffer
@@ -71,6 +72,17 @@ class Keeper(ABC):
     @abstractmethod
     def read_head(self, key: str, nbytes: int) -> memoryview:
         """Return the first bytes, at most `nbytes`; otherwise as `read`."""
+
+    def read_heads(self, keys: Sequence[str], nbytes: int) -> Mapping[str, memoryview]:
+        """Return the first bytes under each of some keys; what is absent is left out.
+
+        A keeper to which each read is a request makes many at the same time.
+        """
+        heads = {}
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError):
+                heads[key] = self.read_head(key, nbytes)
+        return heads
 
     @abstractmethod
     def list(self, folder: str) -> Mapping[str, Stamp]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -16,6 +16,9 @@ __all__ = ["INTERNAL_FOLDER", "Listing", "Lookup", "describe_saved"]
 
 INTERNAL_FOLDER = ".functionfuse"
 """Folder of all that is no result; no workflow's folder can be called so."""
+
+HEADS_AT_ONCE = 1000
+"""Of so many results the headers are read in one go, and held in memory."""
 
 
 class Listing(NamedTuple):
@@ -54,25 +57,34 @@ class Lookup:
         """
         folder = self._folder(workflow_name)
         index = self._read_index(folder)
+        stamps = self._keeper.list(folder)
         saved: dict[str, Saved] = {}
         damaged: dict[str, DamagedResultError] = {}
-        is_indexed = True
-        for filename, stamp in self._keeper.list(folder).items():
+        unread = []
+        for filename, stamp in stamps.items():
             entry = index.get(filename)
             if entry is None or entry.stamp != stamp:
-                is_indexed = False
-                try:
-                    header = self._header(folder, filename)
-                except DamagedResultError as error:
-                    name = self._task_name(folder, filename)
-                    if name is not None:
-                        damaged[name] = error
-                    continue
-                except FileNotFoundError:  # Removed since it was listed.
-                    continue
-                entry = describe_saved(header, stamp)
-            saved[entry.task] = entry
-        return Listing(saved, damaged, is_indexed)
+                unread.append(f"{folder}/{filename}")
+            else:
+                saved[entry.task] = entry
+        for key, head in self._read_heads(unread):
+            filename = key[len(folder) + 1 :]
+            try:
+                header = self._header_in(head, folder, filename)
+            except DamagedResultError as error:
+                name = self._task_name(folder, filename)
+                if name is not None:
+                    damaged[name] = error
+            except FileNotFoundError:  # Removed since it was listed.
+                continue
+            else:
+                saved[header.task] = describe_saved(header, stamps[filename])
+        return Listing(saved, damaged, is_indexed=not unread)
+
+    def _read_heads(self, keys: Sequence[str]) -> Iterator[tuple[str, memoryview]]:
+        for start in range(0, len(keys), HEADS_AT_ONCE):
+            heads = self._keeper.read_heads(keys[start : start + HEADS_AT_ONCE], HEAD_BYTES)
+            yield from heads.items()
 
     def write_index(self, workflow_name: str, entries: Iterable[Saved]) -> None:
         """Write down what is known of the results, for the next `list_saved`."""
@@ -90,6 +102,10 @@ class Lookup:
 
     def _header(self, folder: str, filename: str) -> Header:
         head = self._keeper.read_head(f"{folder}/{filename}", HEAD_BYTES)
+        return self._header_in(head, folder, filename)
+
+    def _header_in(self, head: memoryview, folder: str, filename: str) -> Header:
+        """Return the header of a result from its first bytes, or from all where it is longer."""
         try:
             return self._stored(head, folder, filename).header
         except DamagedResultError:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from functionfuse.arguments import call
 from functionfuse.baseworkflow import BaseWorkflow
 from functionfuse.execution import UNSETTLED_TYPES, Awaiter, settle
-from functionfuse.plan import Action, check_reuse
+from functionfuse.plan import Action
 from functionfuse.record import State
-from functionfuse.run import Run, check_on_error
-from functionfuse.saved import Replan
+from functionfuse.run import Run
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -70,24 +69,7 @@ class LocalWorkflow(BaseWorkflow):
         Exception
             What a node raised, with a note that names the node.
         """
-        check_reuse(reuse)
-        check_on_error(on_error)
-        if self.storage is not None:
-            self.storage.new_workflow(self.workflow_name)
-        saved = self._open_saved()
-        initializers = self._initialize_plugins()
-        run = Run(self.graph, self.workflow_name, saved, on_error, initializers)
-        self.last_run = run.record
-        try:
-            while True:
-                run.begin(self._make_plan(saved, reuse, run))
-                try:
-                    return run.returned(self._run_plan(run))
-                except Replan:
-                    continue
-        finally:
-            if saved is not None:
-                saved.write_index()
+        return self._run(self._follow, reuse, on_error)
 
     def set_executor(self, executor: Executor | None, *, max_pending: int | None = None) -> None:
         """Run the nodes in parallel from now on, each as soon as its parents are done.
@@ -122,13 +104,13 @@ class LocalWorkflow(BaseWorkflow):
         self._executor = executor
         self._max_pending = max_pending
 
-    def _run_plan(self, run: Run) -> list[Any]:
+    def _follow(self, run: Run) -> Any:
         if self._executor is None:
             with Awaiter() as awaiter:
-                return _run_serially(run, awaiter)
+                return run.returned(_run_serially(run, awaiter))
         from functionfuse.backends.builtin.parallel import run_in_executor
 
-        return run_in_executor(run, self._executor, self._max_pending)
+        return run.returned(run_in_executor(run, self._executor, self._max_pending))
 
 
 def _run_serially(run: Run, awaiter: Awaiter) -> list[Any]:

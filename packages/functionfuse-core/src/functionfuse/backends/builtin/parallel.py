@@ -1,12 +1,10 @@
 """Running a plan's steps with an executor, each as soon as what it needs is there.
 
-Of the steps that are ready the earliest in the plan's order goes first, and no more are
-submitted than keep the workers busy: so, as in a serial run, few results are alive.
+No more are submitted than keep the workers busy, so that few results are alive.
 """
 
 from __future__ import annotations
 
-import heapq
 import os
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
@@ -21,7 +19,7 @@ from functionfuse.pickling import find_unpicklable
 from functionfuse.plan import Action
 from functionfuse.run import Run
 from functionfuse.saved import Replan
-from functionfuse.schedule import make_schedule
+from functionfuse.schedule import Frontier
 from functionfuse.worker import NodeCall, Outcome, run_node
 
 __all__ = ["run_in_executor"]
@@ -60,7 +58,7 @@ def _worker_count(executor: Executor) -> int:
 
 
 class _Scheduler:
-    """Which steps wait for which, which are ready, and which results are still needed."""
+    """One run of a plan with an executor."""
 
     def __init__(
         self, run: Run, executor: Executor, calls: Executor | None, max_pending: int
@@ -70,15 +68,7 @@ class _Scheduler:
         self._calls = calls
         self._max_pending = max_pending
         self._results: list[Any] = [None] * len(run.graph)
-        schedule = make_schedule(run.plan)
-        self._waits, self._dependents, self._takes = schedule
-        self._ready = [
-            step
-            for step, (waits, action) in enumerate(
-                zip(schedule.waits, run.plan.step_actions, strict=True)
-            )
-            if not waits and action is not Action.LOAD
-        ]
+        self._frontier = Frontier(run.plan)
         self._pending: dict[Future[Outcome], int] = {}
         self._done: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self._calls_pending = 0
@@ -94,9 +84,9 @@ class _Scheduler:
     def run(self) -> list[Any]:
         """Submit and collect until all is done, or something failed and the rest ended."""
         try:
-            while self._pending or (self._ready and self._error is None):
-                while self._ready and self._error is None and self._has_room():
-                    self._submit(heapq.heappop(self._ready))
+            while self._pending or (self._frontier and self._error is None):
+                while self._frontier and self._error is None and self._has_room():
+                    self._submit(self._frontier.pop())
                 if self._pending:
                     self._collect(self._done.get())
         finally:
@@ -106,7 +96,7 @@ class _Scheduler:
             if self._error is self._loss:
                 raise self._lost_error() from self._loss
             raise self._error
-        for position in self._loads & self._run.graph.leaf_positions:
+        for position in self._loads & self._run.plan.returned:
             self._load(position)
         return self._results
 
@@ -179,7 +169,7 @@ class _Scheduler:
                 self._stop(outcome.error)
         elif self._run.plan.step_actions[step] is Action.EXECUTE:
             self._run.finish_elsewhere(position, outcome)
-            if self._takes[position]:
+            if self._frontier.needs(position):
                 self._results[position] = outcome.value
         self._complete(step)
 
@@ -226,11 +216,5 @@ class _Scheduler:
         return WorkersLostError(msg)
 
     def _complete(self, step: int) -> None:
-        for parent in self._run.graph.inputs[self._run.plan.order[step]]:
-            self._takes[parent] -= 1
-            if not self._takes[parent]:
-                self._results[parent] = None
-        for dependent in self._dependents[step]:
-            self._waits[dependent] -= 1
-            if not self._waits[dependent]:
-                heapq.heappush(self._ready, dependent)
+        for position in self._frontier.complete(step):
+            self._results[position] = None
