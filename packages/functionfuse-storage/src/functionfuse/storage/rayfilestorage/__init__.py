@@ -1,7 +1,13 @@
-"""The Ray file storage: comes with functionfuse-storage 0.2."""
+"""Results as files on one node of a Ray cluster."""
 
-msg = (
-    "functionfuse-storage 0.1 holds no FileStorage for Ray yet: it comes with 0.2; "
-    "functionfuse.storage.filestorage keeps results in a folder today"
-)
-raise ImportError(msg, name=__name__)
+import importlib.util
+
+if importlib.util.find_spec("ray") is None:
+    msg = 'functionfuse.storage.rayfilestorage needs ray: pip install "functionfuse-core[ray]"'
+    raise ImportError(msg, name="ray")
+
+from functionfuse.storage.rayfilestorage._actor import StorageActor
+from functionfuse.storage.rayfilestorage._cluster import has_node_with, start_ray
+from functionfuse.storage.rayfilestorage._storage import FileStorage
+
+__all__ = ["FileStorage", "StorageActor", "has_node_with", "start_ray"]
