@@ -32,7 +32,7 @@ def test_extra_from_built_wheels(environment, from_wheels, extra, packages):
 
 
 def test_all_tests_of_core_pass_on_its_wheel(environment, from_wheels):
-    group = f"{CONFIG}:tests"
+    group = f"{CONFIG}:tests-core"
     environment.install(f"{CORE}[testing]", "--group", group, *from_wheels)
     run_tests(environment, PACKAGES[CORE] / "tests")
 

@@ -1,7 +1,6 @@
-"""The Ray backend: comes with functionfuse-ray 0.2."""
+"""Running a graph on a Ray cluster."""
 
-msg = (
-    "functionfuse-ray 0.1 holds no RayWorkflow yet: it comes with 0.2; "
-    "LocalWorkflow runs the same graph today"
-)
-raise ImportError(msg, name=__name__)
+from functionfuse.backends.builtin.rayback._query import Query
+from functionfuse.backends.builtin.rayback._workflow import RayWorkflow
+
+__all__ = ["Query", "RayWorkflow"]

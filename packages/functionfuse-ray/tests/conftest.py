@@ -1,0 +1,26 @@
+"""Ray for the tests: one for each module, since a process runs one at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+import ray_apart
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ray_settings():
+    with ray_apart.settings():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _functions_travel(request):
+    """Have the functions of a test module go to workers whole: they can't import it."""
+    ray_apart.send_by_value(request.module)
+
+
+@pytest.fixture(scope="module")
+def ray():
+    """Return Ray, running on this machine with a `_disk` and a `_model`."""
+    with ray_apart.running(resources={"_disk": 1, "_model": 1}) as ray:
+        yield ray

@@ -1,0 +1,45 @@
+"""What a run means, on Ray."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from functionfuse.backends.builtin.rayback import RayWorkflow
+from functionfuse.storage import storage_factory
+from functionfuse.testing import Backend, BackendTests
+
+
+class RayBackend(Backend):
+    def run(self, workflow, **options):
+        return workflow.run(return_results=True, **options)
+
+
+@pytest.fixture
+def backend(ray):
+    return RayBackend(RayWorkflow, shares_memory=False)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Return the one folder of all tests: for each other, Ray would start a process."""
+    return tmp_path_factory.mktemp("place") / "results"
+
+
+class TestRayWithFileStorage(BackendTests):
+    @pytest.fixture
+    def backend(self, backend):
+        return backend
+
+
+class TestRayWithRayFileStorage(BackendTests):
+    @pytest.fixture
+    def backend(self, backend):
+        return backend
+
+    @pytest.fixture
+    def storage(self, place):
+        shutil.rmtree(place, ignore_errors=True)
+        options = {"remoteArgs": {"resources": {"_disk": 0.001}}, "path": str(place)}
+        return storage_factory({"kind": "ray", "options": options})
