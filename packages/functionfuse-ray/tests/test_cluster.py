@@ -5,25 +5,21 @@ head (2 CPU)    model (1 CPU, _model)    disk (1 CPU, _disk)
 
 from __future__ import annotations
 
-import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
-import ray_apart
 from functionfuse import workflow
 from functionfuse.backends.builtin.rayback import RayWorkflow
 from functionfuse.errors import UnreachableStorageError, notes
 from functionfuse.storage.rayfilestorage import FileStorage
-from functionfuse.testing.functions import token
 from functionfuse.testing.graph_tests import states
 
 NAME = "cluster"
 PATIENCE_S = 60.0
 WELL_UNDER_A_MINUTE_S = 40.0
-COUNT = 200
 
 
 @workflow
@@ -75,27 +71,6 @@ def depart(started=None, gate=None):
     return Traveller(started=started, gate=gate)
 
 
-@pytest.fixture(scope="module")
-def machines():
-    with ray_apart.cluster() as machines:
-        yield machines
-
-
-@pytest.fixture
-def join(machines):
-    """Have machines join; those that are still there leave at the end."""
-    nodes = []
-
-    def join(resource):
-        nodes.append(machines.add(resource))
-        return nodes[-1]
-
-    yield join
-    for node in nodes:
-        with contextlib.suppress(Exception):  # It is gone.
-            machines.remove(node, graceful=True)
-
-
 @pytest.fixture
 def storage(tmp_path):
     return FileStorage(
@@ -119,18 +94,11 @@ def run_in_thread():
         yield lambda w: pool.submit(w.run, return_results=True).result
 
 
-def wait_until(is_true, driver=None):
+def wait_until(is_true):
     end = time.monotonic() + PATIENCE_S
     while not is_true():
-        if time.monotonic() > end or (driver is not None and driver.poll() is not None):
-            pytest.fail("waited in vain" if driver is None else stop(driver))
+        assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def stop(driver):
-    """End a driver; return what it said."""
-    driver.kill()
-    return driver.communicate()[1]
 
 
 def test_nodes_and_results_land_where_they_are_sent(join, storage, tmp_path):
@@ -190,79 +158,3 @@ def test_the_storages_machine_dies_while_it_saves(machines, join, run_in_thread,
     w.run()
     assert states(w) == {"early": "skipped", "late": "executed"}
     assert storage.list_tasks(NAME, "*") == ["early", "late"]
-
-
-DRIVER = """
-    import sys
-    import ray
-    from functionfuse.backends.builtin.rayback import RayWorkflow
-    from functionfuse.storage.rayfilestorage import FileStorage
-    from functionfuse.testing.functions import token
-
-    address, path, workflow_name, count = sys.argv[1:]
-    ray.init(address=address, logging_level="ERROR", log_to_driver=False)
-    nodes = [token().set_name(f"t{i}") for i in range(int(count))]
-    w = RayWorkflow(*nodes, workflow_name=workflow_name)
-    w.set_storage(FileStorage({"path": path, "remoteArgs": {"resources": {"_disk": 0.001}}}))
-    print("ready", flush=True)
-    w.run()
-    """
-
-
-@pytest.fixture
-def start_driver(machines, tmp_path):
-    """Start another driver on the cluster, which runs many nodes; return its process."""
-    drivers = []
-
-    def start(workflow_name):
-        path = tmp_path / "results"
-        args = (machines.address, path, workflow_name, COUNT)
-        drivers.append(ray_apart.start_script(tmp_path, DRIVER, *args))
-        assert drivers[-1].stdout.readline() == "ready\n"
-        return drivers[-1]
-
-    yield start
-    for driver in drivers:
-        stop(driver)
-
-
-def make_same(storage, workflow_name):
-    """Make the workflow that the other driver runs."""
-    w = RayWorkflow(*(token().set_name(f"t{i}") for i in range(COUNT)), workflow_name=workflow_name)
-    w.set_storage(storage)
-    return w
-
-
-@pytest.mark.parametrize("saved", [0, 50])
-def test_nothing_is_lost_when_the_driver_is_killed(join, start_driver, storage, tmp_path, saved):
-    """It is killed (SIGKILL) after so many results were saved."""
-    join("_disk")
-    driver = start_driver(NAME)
-    folder = tmp_path / "results" / NAME
-    wait_until(
-        lambda: not saved or (folder.exists() and len(list(folder.iterdir())) >= saved), driver
-    )
-    driver.kill()
-    driver.wait()
-    before = {name: storage.read_task(NAME, name) for name in storage.list_tasks(NAME, "*")}
-    assert saved <= len(before) < COUNT
-    w = make_same(storage, NAME)
-    results = w.run(return_results=True)
-    after = {name: storage.read_task(NAME, name) for name in storage.list_tasks(NAME, "*")}
-    assert results == [after[f"t{i}"] for i in range(COUNT)]
-    assert {name: after[name] for name in before} == before
-    assert w.last_run.counts()["executed"] <= COUNT - len(before)
-
-
-def test_two_drivers_share_a_cluster_and_a_storage(join, start_driver, storage):
-    """They run one workflow and one each, at the same time."""
-    join("_disk")
-    driver = start_driver("shared")
-    own, shared = make_same(storage, "own"), make_same(storage, "shared")
-    results = own.run(return_results=True)
-    assert len(set(shared.run(return_results=True))) == COUNT
-    _, errors = driver.communicate(timeout=PATIENCE_S)
-    assert driver.returncode == 0, errors
-    assert results == [storage.read_task("own", f"t{i}") for i in range(COUNT)]
-    listing = storage.list_saved("shared")
-    assert (len(listing.saved), listing.damaged) == (COUNT, {})

@@ -6,9 +6,12 @@ import shutil
 
 import pytest
 
+import s3_apart
 from functionfuse.backends.builtin.rayback import RayWorkflow
 from functionfuse.storage import storage_factory
 from functionfuse.testing import Backend, BackendTests
+from functionfuse.testing.reuse_tests import ReuseTests
+from functionfuse.testing.stateful_tests import StatefulTests
 
 
 class RayBackend(Backend):
@@ -43,3 +46,21 @@ class TestRayWithRayFileStorage(BackendTests):
         shutil.rmtree(place, ignore_errors=True)
         options = {"remoteArgs": {"resources": {"_disk": 0.001}}, "path": str(place)}
         return storage_factory({"kind": "ray", "options": options})
+
+
+@pytest.fixture(scope="module")
+def s3_url(tmp_path_factory):
+    with s3_apart.no_credentials(), s3_apart.running(tmp_path_factory.mktemp("s3")) as url:
+        yield url
+
+
+class TestRayWithS3(ReuseTests, StatefulTests):
+    """Of the suite only what is about storages."""
+
+    @pytest.fixture
+    def backend(self, s3_url, backend):
+        return backend
+
+    @pytest.fixture
+    def storage(self, s3_url):
+        return s3_apart.new_storage(s3_url)

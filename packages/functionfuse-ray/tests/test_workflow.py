@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 import warnings
@@ -13,6 +15,7 @@ from functionfuse import workflow
 from functionfuse.backends.builtin.rayback import Query, RayWorkflow
 from functionfuse.backends.plugins import InitializerPlugin
 from functionfuse.errors import DamagedResultWarning, NoMatchWarning
+from functionfuse.storage import storage_factory
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing.functions import add, keep, table, token
 from functionfuse.testing.graph_tests import states
@@ -54,6 +57,25 @@ class Traveller:
 
     def __reduce__(self):
         return Traveller, (self.trips + 1,)
+
+
+class Deadly(Traveller):
+    """Kills the process that pickles it the second time: where it is saved."""
+
+    def __init__(self, trips, path):
+        super().__init__(trips)
+        self.path = path
+
+    def __reduce__(self):
+        if self.trips and not self.path.exists():
+            self.path.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Deadly, (self.trips + 1, self.path)
+
+
+@workflow
+def depart_deadly(path):
+    return Deadly(0, path)
 
 
 @workflow
@@ -218,12 +240,9 @@ def test_always_read_gives_consumers_what_is_read_back(tmp_path, always_read):
     assert storage.list_tasks(NAME, "*") == ["count_trips_0000", "departed"]
 
 
-def test_a_graph_changes_between_runs_only_by_what_is_set(tmp_path):
-    """Ray's options and storages belong to the workflow, not to the graph."""
-    node = keep(1).set_name("one")
-    first, second = make(node), make(node)
-    first.query().set_remote_args({"resources": {"_model": 1}})
-    first.set_storage(FileStorage(tmp_path))
-    assert second.remote_args == {}
-    assert second.storage is None
-    assert [first.run(True), second.run(True)] == [1, 1]
+def test_a_save_is_tried_again_when_the_storages_process_died(tmp_path):
+    options = {"path": str(tmp_path / "results"), "remoteArgs": {"resources": {"_disk": 0.001}}}
+    storage = storage_factory({"kind": "ray", "options": options})
+    make(depart_deadly(tmp_path / "died").set_name("deadly"), storage=storage).run()
+    assert (tmp_path / "died").exists()
+    assert storage.list_tasks(NAME, "*") == ["deadly"]

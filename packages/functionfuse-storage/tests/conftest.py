@@ -2,75 +2,36 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+import s3_apart
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import require
 
-START_TIMEOUT_S = 60.0
 SERIALIZED = ".functionfuse/w/files"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_credentials_of_this_machine():
-    """Nothing that the environment says of S3 reaches the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with s3_apart.no_credentials():
         yield
 
 
 @pytest.fixture(scope="session")
 def start_s3(tmp_path_factory):
     """Start an S3 server, with variables in its environment; return its URL."""
-    require("moto")
-    processes = []
+    with ExitStack() as servers:
 
-    def start(**variables):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        log = tmp_path_factory.mktemp("s3") / "log"
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, env={**os.environ, **variables}, stdout=output, stderr=output
-            )
-        processes.append(process)
-        url = f"http://127.0.0.1:{port}"
-        end = time.monotonic() + START_TIMEOUT_S
-        while not _answers(url):
-            if process.poll() is not None or time.monotonic() > end:
-                pytest.fail(f"no S3 server: {log.read_text()}")
-            time.sleep(0.05)
-        return url
+        def start(**variables):
+            folder = tmp_path_factory.mktemp("s3")
+            return servers.enter_context(s3_apart.running(folder, **variables))
 
-    yield start
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait(timeout=START_TIMEOUT_S)
-
-
-def _answers(url):
-    try:
-        with urllib.request.urlopen(f"{url}/moto-api/"):
-            return True
-    except OSError:
-        return False
+        yield start
 
 
 @pytest.fixture(scope="session")

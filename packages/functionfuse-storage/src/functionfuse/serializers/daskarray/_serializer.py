@@ -124,7 +124,8 @@ def _check(array: dask.array.Array) -> None:
 def _regular(array: dask.array.Array) -> dask.array.Array:
     """Return an array with chunks of one size along each axis, as zarr wants them."""
     sizes = tuple(map(max, array.chunks))
-    chunks = _chunks(array.shape, sizes)
+    shape: Any = array.shape  # No length in it is unknown.
+    chunks = _chunks(shape, sizes)
     return array if array.chunks == chunks else da.rechunk(array, chunks)
 
 
@@ -140,7 +141,8 @@ def _write(array: dask.array.Array, folder: Folder) -> None:
     if array.dtype not in PLAIN_DTYPES:
         chunks = (*array.chunks, (array.dtype.itemsize,))
         array = da.map_blocks(_to_bytes, array, dtype="u1", chunks=chunks, new_axis=array.ndim)
-    stored = zarr.create_array(
+    create_array: Any = zarr.create_array  # Its types know fewer values than it takes.
+    stored = create_array(
         store=folder.store(),
         shape=array.shape,
         chunks=tuple(max(sizes[0], 1) for sizes in array.chunks),

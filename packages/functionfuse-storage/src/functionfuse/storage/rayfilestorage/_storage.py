@@ -92,7 +92,7 @@ class _PlaceKeeper(Keeper):
     @property
     def folds_case(self) -> bool:  # docstring inherited
         if self._folds_case is None:
-            self._folds_case = self._place.call("folds_case")
+            self._folds_case = bool(self._place.call("folds_case"))
         return self._folds_case
 
     def prepare(self, folder: str) -> None:  # docstring inherited

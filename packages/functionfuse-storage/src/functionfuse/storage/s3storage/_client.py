@@ -110,7 +110,7 @@ async def _get_range(
 
 def list_objects(fs: S3FileSystem, root: str, prefix: str) -> Iterator[tuple[str, int, str]]:
     """Yield the rest of the key, the size and the ETag of all objects under a prefix."""
-    found = fs.find(root, prefix=prefix, detail=True)
+    found: Any = fs.find(root, prefix=prefix, detail=True)
     skip = len(f"{root}/{prefix}")
     return ((path[skip:], info["size"], _etag(info)) for path, info in found.items())
 
@@ -120,7 +120,7 @@ def remove_objects(fs: S3FileSystem, paths: Iterable[str]) -> None:
     targets = [_target(fs, path) for path in paths]
     for start in range(0, len(targets), REMOVED_AT_ONCE):
         some = targets[start : start + REMOVED_AT_ONCE]
-        response = fs.call_s3(
+        response: Any = fs.call_s3(
             "delete_objects",
             Bucket=some[0]["Bucket"],
             Delete={"Objects": [{"Key": target["Key"]} for target in some], "Quiet": True},
@@ -173,7 +173,7 @@ class Upload:
     def _send(self) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(PARALLEL_PARTS, "functionfuse-upload")
-            response = self._fs.call_s3("create_multipart_upload", **self._target)
+            response: Any = self._fs.call_s3("create_multipart_upload", **self._target)
             self._target["UploadId"] = response["UploadId"]
         number = len(self._sent) + 1
         if number > MAX_PARTS:
@@ -189,7 +189,8 @@ class Upload:
         """Put the object in place; return its ETag."""
         if self._pool is None:
             body = bytes(self._part)
-            return _etag(self._fs.call_s3("put_object", **self._target, Body=body))
+            response: Any = self._fs.call_s3("put_object", **self._target, Body=body)
+            return _etag(response)
         self._send()
         parts = [
             {"PartNumber": number, **_proof(sent.result())}
@@ -197,7 +198,8 @@ class Upload:
         ]
         self._pool.shutdown()
         whole = {"MultipartUpload": {"Parts": parts}}
-        return _etag(self._fs.call_s3("complete_multipart_upload", **self._target, **whole))
+        response = self._fs.call_s3("complete_multipart_upload", **self._target, **whole)
+        return _etag(response)
 
     def discard(self) -> None:
         """Forget all that was written."""
