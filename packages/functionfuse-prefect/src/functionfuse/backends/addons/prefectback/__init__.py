@@ -1,7 +1,6 @@
-"""The Prefect backend: comes with functionfuse-prefect 0.2."""
+"""Running a graph as a Prefect flow."""
 
-msg = (
-    "functionfuse-prefect 0.1 holds no PrefectWorkflow yet: it comes with 0.2; "
-    "LocalWorkflow runs the same graph today"
-)
-raise ImportError(msg, name=__name__)
+from functionfuse.backends.addons.prefectback._query import Query
+from functionfuse.backends.addons.prefectback._workflow import PrefectWorkflow
+
+__all__ = ["PrefectWorkflow", "Query"]
