@@ -24,6 +24,12 @@ CORE = "functionfuse-core"
 RESERVED = {"functionfuse-kfp"}  # they hold no code yet: their leaves fail to import
 PYTHONS = nox.project.python_versions({"project": PROJECTS[CORE]})
 TESTED_EXTRAS = {CORE: "[testing]", "functionfuse-storage": "[dask,ray,s3]"}
+MEASURED = [
+    "-epackages/functionfuse-core",
+    "-epackages/functionfuse-storage[ray,s3]",
+    "-epackages/functionfuse-ray",
+    "-epackages/functionfuse-prefect",
+]
 ALSO_TESTED_WITH = {"functionfuse-prefect": ["functionfuse-storage"]}
 THIS_PYTHON = ".".join(platform.python_version_tuple()[:2])
 
@@ -106,14 +112,14 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Run the benchmarks; arguments after ``--`` are theirs."""
-    session.install(f"-epackages/{CORE}", *group("bench"))
+    session.install(*MEASURED, *group("bench"))
     session.run("python", "benchmarks", *session.posargs)
 
 
 @nox.session(name="bench-quick")
 def bench_quick(session: nox.Session) -> None:
     """See that every benchmark runs, at the smallest sizes; no time is asserted."""
-    session.install(f"-epackages/{CORE}", *group("bench"))
+    session.install(*MEASURED, *group("bench"))
     session.run("python", "benchmarks", "--quick")
 
 

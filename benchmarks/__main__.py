@@ -1,7 +1,8 @@
 """Print how long the work of each row takes, as a multiple of its reference.
 
-python benchmarks                   all rows, about six minutes
+python benchmarks                   all rows whose libraries are installed, ten minutes
 python benchmarks 1 run storage     some rows, by number or by module
+python benchmarks ray_runs s3       the rows of Ray and S3
 python benchmarks 3 --nodes 1e5     graphs of one size
 python benchmarks --quick           smallest sizes, to see that all of it runs
 """
@@ -9,7 +10,10 @@ python benchmarks --quick           smallest sizes, to see that all of it runs
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
 import platform
+import sys
 from collections.abc import Iterable, Iterator
 
 from harness import FULL, QUICK, Result, measure_rows
@@ -24,7 +28,13 @@ MODULES = {
     "reuse": (9,),
     "executors": (10,),
     "imports": (11,),
+    "ray_runs": (12, 13, 14, 15),
+    "prefect_flows": (16,),
+    "s3": (17,),
 }
+LIBRARIES = {"ray_runs": ("ray",), "prefect_flows": ("prefect",), "s3": ("moto", "s3fs")}
+"""What some modules need that may be absent: each engine wants an environment of its own."""
+LAST_ROW = max(max(rows) for rows in MODULES.values())
 HEADINGS = ("row", "work", "reference", "ratio", "budget", "holds")
 WIDTHS = (3, 58, 24, 8, 8, 5)
 
@@ -43,6 +53,7 @@ def main() -> None:
         for module, rows in MODULES.items()
         if not wanted or module in wanted or not set(rows).isdisjoint(wanted)
     ]
+    modules = [module for module in modules if _has_libraries(module)]
     print_line = _print_markdown if options.markdown else _print_text
     print(f"Python {platform.python_version()}\n")
     print_line(HEADINGS)
@@ -57,7 +68,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("rows", nargs="*", help=f"1 to 11, or {', '.join(MODULES)}")
+    parser.add_argument("rows", nargs="*", help=f"1 to {LAST_ROW}, or {', '.join(MODULES)}")
     parser.add_argument("--nodes", nargs="+", type=float, help="sizes of graphs")
     parser.add_argument("--megabytes", nargs="+", type=float, help="sizes of stored results")
     parser.add_argument("--quick", action="store_true", help="smallest sizes, few repetitions")
@@ -70,8 +81,20 @@ def _row_or_module(text: str) -> int | str:
         return text
     if text.isdecimal() and any(int(text) in rows for rows in MODULES.values()):
         return int(text)
-    msg = f"rows are 1 to 11, or one of {', '.join(MODULES)}; got {text!r}"
+    msg = f"rows are 1 to {LAST_ROW}, or one of {', '.join(MODULES)}; got {text!r}"
     raise SystemExit(msg)
+
+
+def _has_libraries(module: str) -> bool:
+    """Tell whether a module can run; say so if not, and in CI end, since there all must run."""
+    absent = [name for name in LIBRARIES.get(module, ()) if importlib.util.find_spec(name) is None]
+    if not absent:
+        return True
+    msg = f"{module} is not measured: {' and '.join(absent)} not installed"
+    if os.environ.get("CI"):
+        raise SystemExit(msg)
+    print(msg, file=sys.stderr)
+    return False
 
 
 def _of_rows(results: Iterable[Result], wanted: list[int | str]) -> Iterator[Result]:
