@@ -37,7 +37,10 @@ SCRIPT_TIMEOUT_S = 120
 def settings() -> Iterator[None]:
     """Keep Ray's files and settings away from the user's, in this process and its children."""
     # Not pytest's folder: the paths of Ray's sockets must be short.
-    with tempfile.TemporaryDirectory(prefix="ray") as folder, pytest.MonkeyPatch.context() as patch:
+    with (
+        tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name, value in {**SETTINGS, "HOME": folder, "RAY_TMPDIR": folder}.items():
             patch.setenv(name, value)
         patch.delenv("RAY_ADDRESS", raising=False)

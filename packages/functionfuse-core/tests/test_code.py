@@ -524,3 +524,11 @@ def test_many_functions_that_call_each_other_are_digested():
     count = 3000
     source = "\n".join(f"def f{i}(): return f{(i + 1) % count}() + {i}" for i in range(count))
     assert len(digest(load(source + "\nf = f0"))) == 16
+
+
+def test_a_class_whose_instance_was_pickled_keeps_its_digest():
+    f = load("class C:\n    def g(self): return 1\ndef f(): return C().g()")
+    before = digest(f)
+    f.__globals__["C"]().__reduce_ex__(2)
+    assert "__slotnames__" in vars(f.__globals__["C"])
+    assert digest(f) == before

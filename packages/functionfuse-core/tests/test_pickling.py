@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from functionfuse.arguments import Pack, Slot
 from functionfuse.pickling import find_unpicklable
 
 
@@ -22,8 +23,18 @@ class Holder:
         ((0, [threading.Lock()]), "x[1][0] of type lock"),
         (Holder(Holder({"lock": threading.Lock()})), "x.content.content['lock'] of type lock"),
         (lambda: None, "x of type function"),
+        (Pack(list, (Slot(0, ()), threading.Lock()), ()), "x[1] of type lock"),
+        (Pack(dict, (threading.Lock(), Slot(0, ())), ("a", "b")), "x['a'] of type lock"),
     ],
-    ids=["itself", "dict in list", "list in tuple", "attributes", "function"],
+    ids=[
+        "itself",
+        "dict in list",
+        "list in tuple",
+        "attributes",
+        "function",
+        "list with a node",
+        "dict with a node",
+    ],
 )
 def test_the_innermost_part_is_named(value, where):
     assert find_unpicklable(value, "x").startswith(f"{where}: ")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
+from functionfuse.arguments import Pack
+
 __all__ = ["find_unpicklable"]
 
 
@@ -52,6 +54,9 @@ def _reason(value: Any) -> str | None:
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from ((f"[{key!r}]", part) for key, part in value.items())
+    elif isinstance(value, Pack):  # A container that holds nodes.
+        keys = value.keys or range(len(value.values))
+        yield from ((f"[{key!r}]", part) for key, part in zip(keys, value.values, strict=True))
     elif isinstance(value, (list, tuple, set, frozenset)):
         yield from ((f"[{index}]", part) for index, part in enumerate(value))
     elif not isinstance(value, (type, FunctionType)):

@@ -43,6 +43,7 @@ _SELF_DESCRIPTION = frozenset(
         "__firstlineno__",
         "__module__",
         "__qualname__",
+        "__slotnames__",  # pickle leaves it on the classes of what it writes
         "__static_attributes__",
         "__weakref__",
     }
