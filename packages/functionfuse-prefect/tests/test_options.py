@@ -112,24 +112,28 @@ def test_a_node_that_fails_twice_succeeds_with_retries(temporary_server, name):
     assert (run["state_name"], run["run_count"]) == ("Completed", 3)
 
 
-def test_flow_retries_run_what_is_not_saved(name, tmp_path):
+@pytest.mark.parametrize("retries", [1, 2])
+def test_flow_retries_run_what_is_not_saved(temporary_server, name, tmp_path, retries):
     tries = []
 
     @workflow
-    def fail_once(x):
+    def fail_twice(x):
         tries.append(x)
-        if len(tries) < 2:
+        if len(tries) < 3:
             raise OSError("not yet")
         return x
 
     first = token().set_name("first")
-    w = PrefectWorkflow(fail_once(first).set_name("second"), first, workflow_name=name)
+    w = PrefectWorkflow(fail_twice(first).set_name("second"), first, workflow_name=name)
     w.set_storage(FileStorage(tmp_path))
-    w.set_prefect_flow_options({"retries": 1})
-    second, first = w.run()
-    assert second == first
-    assert tries == [first, first]
-    assert states(w) == {"first": "loaded", "second": "executed"}
+    w.set_prefect_flow_options({"retries": retries})
+    state = w.flow(return_state=True)
+    assert tries == [tries[0]] * (retries + 1)
+    if retries == 2:
+        assert state.result() == [tries[0]] * 2
+        assert states(w) == {"first": "loaded", "second": "executed"}
+    else:
+        assert "node 'second'" in temporary_server.flow_runs(name)[0]["state"]["message"]
 
 
 def test_a_node_that_takes_too_long_fails(temporary_server, name):

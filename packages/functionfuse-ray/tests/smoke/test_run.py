@@ -11,7 +11,7 @@ from functionfuse.storage import storage_factory
 def add(a, b):
     return a + b
 
-ray_init_args = {"num_cpus": 1, "resources": {"_disk": 1}, "include_dashboard": False}
+ray_init_args = {"address": "local", "num_cpus": 1, "resources": {"_disk": 1}}
 w = RayWorkflow(add(add(1, 2), 3), workflow_name="sum", ray_init_args=ray_init_args)
 options = {"remoteArgs": {"resources": {"_disk": 0.001}}, "path": PATH}
 w.set_storage(storage_factory({"kind": "ray", "options": options}))

@@ -80,6 +80,8 @@ class PrefectWorkflow(BaseWorkflow):
             try:
                 return here.workflow._run(here.workflow._follow, reuse, on_error)
             except Exception as error:  # Nodes raise as they like.
+                if _has_retries_left():
+                    raise  # Prefect 3.8 does not try again when a state is returned.
                 lines = [f"{type(error).__name__}: {error}", *notes(error)]
                 return Failed(message="; ".join(reversed(lines)), data=error)
 
@@ -198,6 +200,14 @@ class PrefectWorkflow(BaseWorkflow):
         """
         options = {"build": False, "push": False, **options}
         return _imported_flow(self).deploy(name=name, work_pool_name=work_pool_name, **options)
+
+
+def _has_retries_left() -> bool:
+    """Tell whether Prefect will run the flow of this flow run again if it fails."""
+    context = FlowRunContext.get()
+    if context is None or context.flow is None or context.flow_run is None:
+        return False
+    return context.flow_run.run_count <= context.flow.retries
 
 
 def _imported_flow(workflow: PrefectWorkflow) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import cloudpickle
@@ -48,8 +47,7 @@ class Literals:
         """Return the reference for a literal, or None if it is small."""
         key = id(value)
         if key not in self._references:
-            is_large = _nbytes(value) >= LARGE_BYTES
-            self._references[key] = ray.put(value) if is_large else None
+            self._references[key] = ray.put(value) if _is_large(value) else None
         return self._references[key]
 
 
@@ -74,8 +72,30 @@ class _Extraction:
         return Slot(self._parent_count + len(self.references) - 1, ())
 
 
-def _nbytes(value: Any) -> int:
-    """Return how large a literal is on its way; its buffers are measured without a copy."""
-    buffers: list[pickle.PickleBuffer] = []
-    data = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    return len(data) + sum(buffer.raw().nbytes for buffer in buffers)
+class _EnoughError(Exception):
+    """What was written so far is large."""
+
+
+class _Counter:
+    """A file that counts what is written, up to what is large."""
+
+    def __init__(self) -> None:
+        self._left = LARGE_BYTES
+
+    def write(self, data: Any) -> None:
+        self._left -= memoryview(data).nbytes
+        if self._left <= 0:
+            raise _EnoughError
+
+
+def _is_large(value: Any) -> bool:
+    """Tell whether a literal is large on its way; it is pickled no further than that."""
+    counter = _Counter()
+    pickler = cloudpickle.Pickler(
+        counter, protocol=5, buffer_callback=lambda buffer: counter.write(buffer.raw())
+    )
+    try:
+        pickler.dump(value)
+    except _EnoughError:
+        return True
+    return False
