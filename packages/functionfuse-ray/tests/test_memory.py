@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,9 @@ from ray_apart import spill_count
 
 LITERAL_BYTES = 20_000_000
 RESULT_BYTES = 50_000_000
+FEW = 10
+"""Ray frees what is released a moment later; on a busy machine some is spilled by then."""
+RELEASE_TIMEOUT_S = 30.0
 
 
 @workflow
@@ -77,25 +82,31 @@ def test_small_literals_go_with_the_node(put_bytes):
 
 
 def test_results_are_released_when_the_last_consumer_has_them(ray):
-    """A chain of 40 results of 50 MB in a store of 300 MB; nothing is spilled.
+    """A chain of 40 results of 50 MB in a store of 300 MB; if kept, 34 were spilled.
 
     make_array ─► increase ─► … ─► increase ─► first
     """
     node = make_array(7)
     for _ in range(39):
         node = increase(node)
+    before = spill_count()
     assert run(first(node)) == 7 + 39
-    assert spill_count() == 0
+    assert spill_count() - before < FEW
 
 
 def test_results_of_many_chains_are_released(ray):
     """10 chains of 3, 1,500 MB in all, of which few are alive at a time."""
     chains = [first(increase(increase(make_array(i)))) for i in range(10)]
+    before = spill_count()
     assert run(*chains, max_pending_tasks=4) == [i + 2 for i in range(10)]
-    assert spill_count() == 0
+    assert spill_count() - before < FEW
 
 
 def test_results_that_nobody_takes_are_not_kept(ray):
+    before = used_bytes(ray)
     nodes = [make_array(i) for i in range(20)]
     RayWorkflow(*nodes, workflow_name="memory").run()
-    assert spill_count() == 0
+    end = time.monotonic() + RELEASE_TIMEOUT_S
+    while used_bytes(ray) - before >= RESULT_BYTES:
+        assert time.monotonic() < end
+        time.sleep(0.2)
