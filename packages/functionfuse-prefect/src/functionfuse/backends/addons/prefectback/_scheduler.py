@@ -201,7 +201,7 @@ class Scheduler:
         """Return a node's task; those of one function with the same options have one."""
         node = self._graph.nodes[position]
         args = {} if is_saved else self._task_args.get(position, {})
-        key = node.function.func, is_saved, id(args) if args else None
+        key = node.function, is_saved, id(args) if args else None
         if key not in self._tasks:
             if is_saved:
                 options = {"name": node.function.qualname, "persist_result": False}
