@@ -8,12 +8,8 @@ stands beside.
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +18,7 @@ from time import perf_counter
 from typing import Any
 
 from harness import FULL, Result, Scale
+from servers import free_port, running
 
 NODES = 100
 PAIRS = 30
@@ -102,30 +99,9 @@ def _time(call: Callable[[], Any]) -> float:
 @contextmanager
 def _server(folder: Path) -> Iterator[None]:
     """Run a server of this benchmark's own, which this process then talks to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     os.environ.update(SETTINGS, PREFECT_HOME=str(folder), PREFECT_API_URL=url)
     command = [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + START_TIMEOUT_S
-        while not _answers(url):
-            if process.poll() is not None or time.monotonic() > end:
-                msg = f"no Prefect server: {(folder / 'log').read_text()}"
-                raise RuntimeError(msg)
-            time.sleep(0.2)
+    with running(command, f"{url}/health", folder / "log", START_TIMEOUT_S):
         yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health"):
-            return True
-    except OSError:
-        return False

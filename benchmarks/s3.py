@@ -7,21 +7,17 @@ nothing on the way: over a network, what is not asked for gains more.
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from graphs import fan
 from harness import Result, Scale, compare
 from moto import server
 from s3fs import S3FileSystem
+from servers import free_port, running
 
 from functionfuse.backends.builtin.localback import LocalWorkflow
 from functionfuse.storage.s3storage import S3FileStorage
@@ -70,32 +66,11 @@ def _running_server(log: Path) -> Iterator[str]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(AWS_CONFIG_FILE=os.devnull, AWS_SHARED_CREDENTIALS_FILE=os.devnull)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", server.__name__, "-H", "127.0.0.1", "-p", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, process)
+    url = f"http://127.0.0.1:{port}"
+    with running(command, f"{url}/moto-api/", log, START_TIMEOUT_S):
         yield url
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_for(url: str, process: subprocess.Popen[Any]) -> None:
-    end = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/moto-api/").close()
-        except OSError:
-            if process.poll() is not None or time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def _requests(log: Path) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -17,6 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from functionfuse.testing import require
+from processes import free_port, started
 
 SETTINGS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -60,9 +59,7 @@ def temporary_server() -> Iterator[Api]:
 def server(folder: Path) -> Iterator[Api]:
     """Run `prefect server start`, for processes that have its API as PREFECT_API_URL."""
     require("prefect")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = (sys.executable, "-m", "prefect", "server", "start", "--port", str(port))
     api = Api(f"http://127.0.0.1:{port}/api")
     # Its page asks another port unless told.
@@ -71,22 +68,6 @@ def server(folder: Path) -> Iterator[Api]:
         wait_until(lambda: api.is_healthy() or process.poll() is not None, "a server")
         assert process.poll() is None, (folder / "server.log").read_text()
         yield api
-
-
-@contextmanager
-def started(*command: str, log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program; end it, and what it started, at the end."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, **options)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def wait_until(is_so: Callable[[], T], what: str) -> T:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -17,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from functionfuse.testing import require
+from processes import free_port, started
 
 START_TIMEOUT_S = 60.0
 
@@ -37,26 +36,17 @@ def no_credentials() -> Iterator[None]:
 def running(folder: Path, **variables: str) -> Iterator[str]:
     """Run a server, with variables in its environment; give its URL."""
     require("moto")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / "s3.log"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, env={**os.environ, **variables}, stdout=output, stderr=output
-        )
+    command = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
     url = f"http://127.0.0.1:{port}"
-    try:
+    with started(*command, log=log, env={**os.environ, **variables}) as process:
         end = time.monotonic() + START_TIMEOUT_S
         while not _answers(url):
             if process.poll() is not None or time.monotonic() > end:
                 pytest.fail(f"no S3 server: {log.read_text()}")
             time.sleep(0.05)
         yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=START_TIMEOUT_S)
 
 
 def new_storage(url: str) -> Any:

@@ -13,6 +13,7 @@ import pytest
 
 import prefect_apart
 from functionfuse.testing import require, unavailable
+from processes import started
 
 require("prefect")
 
@@ -45,7 +46,7 @@ def page_text(tmp_path):
     size = "--window-size=1280,2000"  # What would have to be scrolled to is not there.
     command = (chromium, *options, size, f"--user-data-dir={profile}")
     environment = {**os.environ, "HOME": str(tmp_path)}
-    with prefect_apart.started(*command, log=tmp_path / "chromium.log", env=environment):
+    with started(*command, log=tmp_path / "chromium.log", env=environment):
         told = profile / "DevToolsActivePort"
         prefect_apart.wait_until(lambda: told.exists() and told.read_text(), "a browser")
         port = told.read_text().split()[0]

@@ -12,6 +12,7 @@ import pytest
 import prefect_apart
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import require
+from processes import started
 
 require("prefect")
 
@@ -115,7 +116,7 @@ def test_a_served_deployment_runs_in_a_new_process(server, folder):
     """What it finds saved by the script it loads, and the other way round."""
     script(folder)
     command = (sys.executable, str(folder / "script.py"), "serve")
-    with prefect_apart.started(*command, log=folder / "log", cwd=folder):
+    with started(*command, log=folder / "log", cwd=folder):
         run = trigger(server, "local")
         assert run["state_name"] == "Completed", (folder / "log").read_text()
         assert server.states(run["id"], 4) == dict.fromkeys(NAMES, "Cached")
@@ -131,7 +132,7 @@ def test_a_deployment_for_a_work_pool_is_run_by_its_worker(server, folder):
     subprocess.run(create, check=True, capture_output=True)
     script(folder, "deploy")
     start = (*prefect, "worker", "start", "--pool", "pool")
-    with prefect_apart.started(*start, log=folder / "log", cwd=folder):
+    with started(*start, log=folder / "log", cwd=folder):
         run = trigger(server, "pooled")
     assert run["state_name"] == "Completed", (folder / "log").read_text()
     assert server.states(run["id"], 4) == dict.fromkeys(NAMES, "Completed")

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any
 
 from functionfuse.arguments import Pack
 
-__all__ = ["find_unpicklable"]
+__all__ = ["find_all_unpicklable", "find_unpicklable", "named_arguments"]
+
+
+def named_arguments(args: Iterable[Any] | None, kwargs: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the templates of a node's arguments, by what to call them."""
+    parts = {f"argument {index}": value for index, value in enumerate(args or ())}
+    return parts | {f"argument {name!r}": value for name, value in (kwargs or {}).items()}
+
+
+def find_all_unpicklable(parts: Mapping[str, Any]) -> list[str]:
+    """Say of each object that can't be pickled what `find_unpicklable` says of it.
+
+    Parameters
+    ----------
+    parts
+        Objects, by what to call them.
+    """
+    found = [find_unpicklable(value, name) for name, value in parts.items()]
+    return [text for text in found if text is not None]
 
 
 def find_unpicklable(value: Any, name: str) -> str | None:

@@ -1,25 +1,24 @@
-"""What a plan's steps wait for, for backends that run several at once."""
+"""What a plan's steps wait for, and what is needed until when, where several run at once."""
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from functionfuse.node import MethodCall
 from functionfuse.plan import Action, Plan
 
-__all__ = ["Frontier", "Schedule", "make_schedule"]
+__all__ = ["Frontier", "Needs", "Schedule", "make_schedule"]
 
 
 class Schedule(NamedTuple):
-    """What the steps of a plan wait for, and how long results are needed."""
+    """What the steps of a plan wait for."""
 
     waits: list[int]
     """For each step, of how many others it must see the end."""
     dependents: list[list[int]]
     """For each step, those that wait for it."""
-    takes: list[int]
-    """How often each position's result is taken: by steps, and once if the run returns it."""
 
 
 def make_schedule(plan: Plan, *, waits_for_loads: bool = False) -> Schedule:
@@ -34,7 +33,7 @@ def make_schedule(plan: Plan, *, waits_for_loads: bool = False) -> Schedule:
         when the first step that takes it begins.
     """
     graph = plan.graph
-    schedule = Schedule([0] * len(plan.order), [[] for _ in plan.order], [0] * len(graph))
+    schedule = Schedule([0] * len(plan.order), [[] for _ in plan.order])
     makes_result: dict[int, int] = {}
     acts: dict[int, int] = {}
     for step, (position, action) in enumerate(zip(plan.order, plan.step_actions, strict=True)):
@@ -50,18 +49,50 @@ def make_schedule(plan: Plan, *, waits_for_loads: bool = False) -> Schedule:
         for other in before:
             schedule.dependents[other].append(step)
         schedule.waits[step] = len(before)
-        for parent in inputs:
-            schedule.takes[parent] += 1
         acts[position] = step
         if action is Action.EXECUTE:
             makes_result[position] = step
-    for position in plan.returned:
-        schedule.takes[position] += 1
     return schedule
 
 
+class Needs:
+    """Which results are still needed while a plan is followed.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._takes = [0] * len(plan.graph)
+        for step in range(len(plan.order)):
+            for parent in self._inputs(step):
+                self._takes[parent] += 1
+
+    def is_taken(self, position: int) -> bool:
+        """Tell whether a step will take a result."""
+        return self._takes[position] > 0
+
+    def __contains__(self, position: int) -> bool:
+        """Tell whether a step will take a result, or the run returns it."""
+        return self.is_taken(position) or position in self._plan.returned
+
+    def release(self, step: int) -> list[int]:
+        """Note that a step has what it takes; return the positions no longer needed."""
+        for parent in self._inputs(step):
+            self._takes[parent] -= 1
+        return [parent for parent in self._inputs(step) if parent not in self]
+
+    def _inputs(self, step: int) -> Sequence[int]:
+        if self._plan.step_actions[step] is Action.LOAD:
+            return ()
+        return self._plan.graph.inputs[self._plan.order[step]]
+
+
 class Frontier:
-    """Which steps of a plan are ready, and which results are still needed.
+    """Which steps of a plan are ready.
 
     Of the steps that are ready the earliest in the plan's order goes first: so, as in a
     serial run, few results are alive.
@@ -75,9 +106,8 @@ class Frontier:
     """
 
     def __init__(self, plan: Plan, *, with_loads: bool = False) -> None:
-        self._plan = plan
-        schedule = make_schedule(plan, waits_for_loads=with_loads)
-        self._waits, self._dependents, self._takes = schedule
+        self.needs = Needs(plan)
+        self._waits, self._dependents = make_schedule(plan, waits_for_loads=with_loads)
         self._ready = [
             step
             for step, (waits, action) in enumerate(zip(self._waits, plan.step_actions, strict=True))
@@ -91,20 +121,10 @@ class Frontier:
         """Take the step that goes next."""
         return heapq.heappop(self._ready)
 
-    def needs(self, position: int) -> bool:
-        """Tell whether a result will be taken."""
-        return self._takes[position] > 0
-
     def complete(self, step: int) -> list[int]:
         """Let go on what waits for a step; return the positions of results no longer needed."""
-        unneeded = []
-        if self._plan.step_actions[step] is not Action.LOAD:
-            for parent in self._plan.graph.inputs[self._plan.order[step]]:
-                self._takes[parent] -= 1
-                if not self._takes[parent]:
-                    unneeded.append(parent)
         for dependent in self._dependents[step]:
             self._waits[dependent] -= 1
             if not self._waits[dependent]:
                 heapq.heappush(self._ready, dependent)
-        return unneeded
+        return self.needs.release(step)

@@ -15,7 +15,7 @@ from typing import Any
 
 from functionfuse.decoration import keep_importable
 from functionfuse.errors import WorkersLostError, add_note
-from functionfuse.pickling import find_unpicklable
+from functionfuse.pickling import find_all_unpicklable, named_arguments
 from functionfuse.plan import Action
 from functionfuse.run import Run
 from functionfuse.saved import Replan
@@ -169,7 +169,7 @@ class _Scheduler:
                 self._stop(outcome.error)
         elif self._run.plan.step_actions[step] is Action.EXECUTE:
             self._run.finish_elsewhere(position, outcome)
-            if self._frontier.needs(position):
+            if position in self._frontier.needs:
                 self._results[position] = outcome.value
         self._complete(step)
 
@@ -195,13 +195,10 @@ class _Scheduler:
 
     def _why_it_cannot_travel(self, position: int) -> str:
         node = self._run.graph.nodes[position]
-        parts = {"its function": node.function.func}
-        parts |= {f"argument {index}": value for index, value in enumerate(node.args or ())}
-        parts |= {f"argument {name!r}": value for name, value in (node.kwargs or {}).items()}
+        parts = {"its function": node.function.func, **named_arguments(node.args, node.kwargs)}
         for parent in self._run.graph.parents[position]:
             parts[f"the result of {self._run.graph.names[parent]!r}"] = self._results[parent]
-        found = [find_unpicklable(value, name) for name, value in parts.items()]
-        reasons = "; ".join(text for text in found if text is not None)
+        reasons = "; ".join(find_all_unpicklable(parts))
         if reasons:
             return f"it can't be sent to another process: {reasons}"
         return "its function ran, but what it returned can't be sent back from another process"

@@ -258,7 +258,7 @@ class Scheduler:
         for position in self._frontier.complete(step):
             self._drop(position)
         position = self._order[step]
-        if not self._frontier.needs(position):
+        if position not in self._frontier.needs:
             self._drop(position)
 
     def _drop(self, position: int) -> None:

@@ -13,7 +13,7 @@ from functionfuse.backends.builtin.rayback._worker import PLAIN, InstanceActor, 
 from functionfuse.decoration import keep_importable
 from functionfuse.errors import add_note
 from functionfuse.node import Construction, MethodCall, Node
-from functionfuse.pickling import find_unpicklable
+from functionfuse.pickling import find_all_unpicklable, named_arguments
 from functionfuse.run import Run
 from functionfuse.worker import Destination
 
@@ -121,10 +121,7 @@ class Calls:
 
 
 def _why_it_cannot_travel(node: Node) -> str:
-    parts = {f"argument {index}": value for index, value in enumerate(node.args or ())}
-    parts |= {f"argument {name!r}": value for name, value in (node.kwargs or {}).items()}
-    found = [find_unpicklable(value, name) for name, value in parts.items()]
-    reasons = [text for text in found if text is not None]
+    reasons = find_all_unpicklable(named_arguments(node.args, node.kwargs))
     try:
         cloudpickle.dumps(node.function.func)
     except Exception as error:  # What a function holds pickles by code of its own.

@@ -24,7 +24,7 @@ from functionfuse.errors import add_note
 from functionfuse.plan import Action
 from functionfuse.run import Run
 from functionfuse.saved import LOSSES, Replan
-from functionfuse.schedule import make_schedule
+from functionfuse.schedule import Needs
 from functionfuse.worker import Destination, Outcome
 
 __all__ = ["Scheduler"]
@@ -73,7 +73,7 @@ class Scheduler:
         self._saver = saver
         self._saves_at_once = 0 if saver is None else saver.limit()
         self._max_pending = max_pending
-        self._takes = make_schedule(run.plan).takes
+        self._needs = Needs(run.plan)
         self._results: list[Any] = [None] * len(run.graph)
         """References, until no step takes them any more."""
         self._pending: dict[Any, int] = {}
@@ -123,7 +123,7 @@ class Scheduler:
                 return
             if action is not Action.LOAD:
                 self._submit(step, position)
-            elif self._takes[position] > (position in self._run.plan.returned):
+            elif self._needs.is_taken(position):
                 self._submit_load(step, position)
 
     def _submit_load(self, step: int, position: int) -> None:
@@ -146,13 +146,11 @@ class Scheduler:
                 self._pending[outcome] = step
                 if destination is not None and not saves_itself:
                     self._unsaved[step] = destination, result
-                if self._takes[position] and is_execution:
+                if is_execution and position in self._needs:
                     self._results[position] = result
-        for parent in self._graph.inputs[position]:
-            self._takes[parent] -= 1
-            if not self._takes[parent]:
-                self._results[parent] = None
-                self._calls.release(parent)
+        for parent in self._needs.release(step):
+            self._results[parent] = None
+            self._calls.release(parent)
 
     def _collect(self, count: int, timeout: float) -> None:
         """Take down what has ended, in the order of the steps.
