@@ -1,6 +1,6 @@
 """Print how long the work of each row takes, as a multiple of its reference.
 
-python benchmarks                   all rows whose libraries are installed, ten minutes
+python benchmarks                   all rows whose libraries are installed, twenty minutes
 python benchmarks 1 run storage     some rows, by number or by module
 python benchmarks ray_runs s3       the rows of Ray and S3
 python benchmarks 3 --nodes 1e5     graphs of one size

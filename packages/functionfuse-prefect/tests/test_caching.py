@@ -59,6 +59,18 @@ def test_persisting_is_not_caching(name, prefect_home):
     assert len(stored_files(prefect_home)) == len(before) + 2
 
 
+def test_a_flow_that_persists_has_its_nodes_persist(name, prefect_home):
+    """But the one that is told not to: two nodes and the flow's own result are kept."""
+    first = draw(1).set_name("first")
+    nodes = first, draw(first).set_name("second"), draw(first, size=2).set_name("third")
+    w = PrefectWorkflow(*nodes, workflow_name=name)
+    w.set_prefect_flow_options({"persist_result": True})
+    w.query("third").set_task_args({"persist_result": False})
+    before = stored_files(prefect_home)
+    w.run()
+    assert len(stored_files(prefect_home)) == len(before) + 3
+
+
 def test_inputs_as_a_cache_policy_tell_functions_and_arguments_apart(name, temporary_server):
     """Also of the results of nodes: the second run is found though they are new objects."""
     nodes = [f(keep([x, name])[0]) for f in (double, triple) for x in (2, 3)]

@@ -53,6 +53,8 @@ class Scheduler:
         The flow run's task runner.
     task_args
         Options of Prefect for nodes, by position.
+    defaults
+        Options of Prefect for every node that is not given its own.
     max_pending
         How many nodes are submitted and unfinished at most.
     """
@@ -62,6 +64,7 @@ class Scheduler:
         run: Run,
         runner: TaskRunner[Any],
         task_args: Mapping[int, Mapping[str, Any]],
+        defaults: Mapping[str, Any],
         max_pending: int,
     ) -> None:
         self._run = run
@@ -70,6 +73,7 @@ class Scheduler:
         self._actions = run.plan.step_actions
         self._runner = runner
         self._task_args = task_args
+        self._defaults = defaults
         self._max_pending = max_pending
         self._frontier = Frontier(run.plan, with_loads=True)
         self._saved: deque[tuple[int, int | None]] = deque()
@@ -207,7 +211,8 @@ class Scheduler:
                 options = {"name": node.function.qualname, "persist_result": False}
             else:
                 on_instance = position in self._graph.instances
-                options = task_options(node, args, on_instance=on_instance)
+                options = {**self._defaults, **args}
+                options = task_options(node, options, on_instance=on_instance)
             self._tasks[key] = make_task(options, is_saved=is_saved)
         return self._tasks[key]
 
@@ -265,5 +270,6 @@ class Scheduler:
         """Forget a result, also where Prefect holds on to it, as in events that are not sent."""
         future = self._futures.pop(position, None)
         # What a user has Prefect keep may be in its cache.
-        if future is not None and not self._task_args.get(position):
+        may_be_kept = self._defaults or self._task_args.get(position)
+        if future is not None and not may_be_kept:
             future.result(raise_on_failure=False).value = None

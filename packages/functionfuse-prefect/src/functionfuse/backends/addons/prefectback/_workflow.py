@@ -146,7 +146,7 @@ class PrefectWorkflow(BaseWorkflow):
 
     def _follow(self, run: Run) -> Any:
         context = FlowRunContext.get()
-        assert context is not None
+        assert context is not None and context.flow is not None
         runner = context.task_runner
         if self.graph.instances and not isinstance(runner, ThreadPoolTaskRunner):
             msg = (
@@ -157,7 +157,9 @@ class PrefectWorkflow(BaseWorkflow):
             raise TypeError(msg)
         workers = getattr(runner, "_max_workers", None)
         max_pending = workers if isinstance(workers, int) else sys.maxsize
-        return run.returned(Scheduler(run, runner, self.task_args, max_pending).run())
+        # Prefect keeps a flow's results when the flow is told to, and its nodes' as well.
+        defaults = {"persist_result": True} if context.flow.persist_result else {}
+        return run.returned(Scheduler(run, runner, self.task_args, defaults, max_pending).run())
 
     def serve(self, name: str, **options: Any) -> None:
         """Make a deployment and run what is triggered, in this process, until it is ended.
