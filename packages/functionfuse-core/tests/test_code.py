@@ -499,11 +499,19 @@ use_proxy = load(PROXY)
 Failing = use_proxy.__globals__["Failing"]
 
 
+class Holding:
+    proxy = Failing()
+
+    @staticmethod
+    def method():
+        return Holding.proxy
+
+
 @pytest.mark.parametrize(
     "callable_",
     [
         use_proxy, len, max, print, str.upper, "a".upper, operator.itemgetter(1), functools.partial(max, 1),
-        functools.partial(use_proxy, open), functools.partial(max, key=Failing()), dict, Failing, type, int.__add__,
+        functools.partial(use_proxy, open), functools.partial(max, key=Failing()), dict, Failing, Holding, type, int.__add__,
         functools.lru_cache(use_proxy), dict.fromkeys, os.path.join, functools.partial(map, use_proxy),
         functools.singledispatch(use_proxy), pytest.raises, CodeDigests.digest,
     ],

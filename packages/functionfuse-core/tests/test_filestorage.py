@@ -17,7 +17,13 @@ import numpy as np
 import pytest
 
 from functionfuse.errors import DamagedResultError
-from functionfuse.storage.filestorage import ABANDONED_AFTER_S, MAPPED_BYTES, FileStorage
+from functionfuse.storage.filestorage import (
+    ABANDONED_AFTER_S,
+    MAPPED_BYTES,
+    FileKeeper,
+    FileStorage,
+)
+from functionfuse.storage.keeper import Keeper
 from functionfuse.testing import StorageTests
 
 LARGE = 2 * MAPPED_BYTES
@@ -460,3 +466,39 @@ def test_heads_of_many_are_read_without_those_that_are_absent(storage):
         "w/b": b"fuse",
         "w/a": b"fuse",
     }
+
+
+def test_workflows_are_listed_with_their_results(tmp_path):
+    storage = FileStorage(tmp_path / "storage")
+    assert storage.list_workflows() == []
+    long = "x" * 300
+    for workflow_name in ("w", "a/b", "", long):
+        storage.save(workflow_name, "task", 1)
+    storage.save("w", long, 2)
+    names = storage.list_workflows()
+    assert names[:2] + names[2:3] == ["", "a/b", "w"]
+    assert names[3].startswith("xxx")
+    sizes = storage.list_sizes("w")
+    assert list(sizes) == ["task", long]
+    assert sizes["task"] == (tmp_path / "storage" / "w" / "task").stat().st_size
+    assert storage.list_sizes("absent") == {}
+
+
+def test_contents_are_shown_as_far_as_a_screen_goes(tmp_path):
+    storage = FileStorage(tmp_path / "storage")
+    for i in range(12):
+        storage.save("many", f"task {i:02}", bytes(10_000))
+    html = storage._repr_html_()
+    assert "<td>many</td><td>12</td><td>12" in html
+    assert "task 09, …" in html
+    for i in range(60):
+        storage.save(f"w{i}", "task", 1)
+    assert "and 11 more" in storage._repr_html_()
+
+
+def test_a_storage_that_cannot_list_its_workflows_shows_as_text(tmp_path, monkeypatch):
+    storage = FileStorage(tmp_path)
+    monkeypatch.setattr(FileKeeper, "folders", Keeper.folders)
+    with pytest.raises(NotImplementedError, match="FileKeeper can't tell which workflows"):
+        storage.list_workflows()
+    assert storage._repr_html_() is None

@@ -132,3 +132,27 @@ def test_a_workflow_shows_its_graph(kernel, cell):
     assert text == "<LocalWorkflow 'numbers' of 2 nodes>\ndata\nmodel  ◄── data"
     (output,) = kernel.nb.cells[-1].outputs
     assert output["data"]["text/vnd.mermaid"].startswith('flowchart LR\n  n0["data"]')
+
+
+def test_a_node_shows_its_name_and_place(cell):
+    assert cell("add(data, 1)") == "<node of add>"
+    text = cell("model = add(data, 1).set_name('model')\nmodel")
+    assert text.startswith("<node 'model' of add> named at ")
+    assert ":1 (cell execution " in text
+
+
+def test_a_storage_shows_its_contents(kernel, cell):
+    cell(
+        "from functionfuse.storage.filestorage import FileStorage\n"
+        "storage = FileStorage('shown'); storage.save('w', 'a <b>', 1)"
+    )
+    assert cell("storage").startswith("FileStorage(")
+    (output,) = kernel.nb.cells[-1].outputs
+    assert "<td>w</td><td>1</td>" in output["data"]["text/html"]
+    assert "<td>a &lt;b&gt;</td>" in output["data"]["text/html"]
+
+
+def test_a_reason_shows_as_a_table(kernel, cell):
+    cell("LocalWorkflow(data, workflow_name='w').why()")
+    (output,) = kernel.nb.cells[-1].outputs
+    assert "<td>data</td><td>execute</td>" in output["data"]["text/html"]

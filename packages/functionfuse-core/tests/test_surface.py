@@ -11,6 +11,7 @@ import functionfuse
 
 EXPORTED = {
     "functionfuse": ["__version__", "task", "workflow"],
+    "functionfuse.backends.builtin.graphback": ["GraphWorkflow"],
     "functionfuse.backends.builtin.localback": ["LocalWorkflow"],
     "functionfuse.backends.plugins": [
         "InitializerPlugin",
@@ -19,6 +20,7 @@ EXPORTED = {
         "RandomStatePlugin",
     ],
     "functionfuse.baseworkflow": ["BaseWorkflow", "Query"],
+    "functionfuse.cli": ["main"],
     "functionfuse.serializers": ["FILE_PROTOCOL", "S3_PROTOCOL", "FileProtocol", "Serializer"],
     "functionfuse.storage": ["storage_factory"],
     "functionfuse.testing": ["Backend", "BackendTests", "StorageTests", "require", "unavailable"],
@@ -26,6 +28,8 @@ EXPORTED = {
 }
 
 SIGNATURES = {
+    "backends.builtin.graphback.GraphWorkflow": "*nodes, workflow_name, doc_path",
+    "backends.builtin.graphback.GraphWorkflow.run": "self",
     "backends.builtin.localback.LocalWorkflow": "*nodes, workflow_name",
     "backends.builtin.localback.LocalWorkflow.run": "self, *, reuse='saved', on_error='raise'",
     "backends.builtin.localback.LocalWorkflow.set_executor": "self, executor, *, max_pending=None",
@@ -40,6 +44,10 @@ SIGNATURES = {
     "baseworkflow.BaseWorkflow.query": "self, pattern=None",
     "baseworkflow.BaseWorkflow.set_plugin": "self, pattern, plugin",
     "baseworkflow.BaseWorkflow.set_storage": "self, object_storage",
+    "baseworkflow.BaseWorkflow.to_dot": "self",
+    "baseworkflow.BaseWorkflow.to_mermaid": "self",
+    "baseworkflow.BaseWorkflow.to_svg": "self",
+    "baseworkflow.BaseWorkflow.why": "self, pattern=None, *, reuse='saved'",
     "baseworkflow.Query": "nodes, workflow",
     "baseworkflow.Query.set_plugin": "self, plugin",
     "storage.filestorage.FileStorage": "path",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from functionfuse.backends.plugins import Plugin, check_plugin, initialize_plugi
 from functionfuse.errors import NoMatchWarning, warn
 from functionfuse.graph import Graph
 from functionfuse.node import Node
-from functionfuse.picture import to_mermaid, to_text
+from functionfuse.picture import draw, to_dot, to_mermaid, to_text
 from functionfuse.plan import Plan, check_reuse, make_full_plan
 from functionfuse.record import RunRecord
 from functionfuse.run import Run, check_on_error
@@ -19,6 +20,8 @@ from functionfuse.storage.base import Storage
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from functionfuse.why import Explanations
 
 __all__ = ["BaseWorkflow", "Query"]
 
@@ -140,12 +143,32 @@ class BaseWorkflow:
         return initialize_plugins(self._plugins) if self._plugins else {}
 
     def to_mermaid(self) -> str:
-        """Return the graph as a Mermaid flowchart."""
-        return to_mermaid(self.graph)
+        """Return the graph as a Mermaid flowchart, coloured by the last run if there was one."""
+        return to_mermaid(draw(self.graph, self.last_run))
+
+    def to_dot(self) -> str:
+        """Return the graph in DOT, the language of Graphviz, with the same boxes and colours."""
+        return to_dot(draw(self.graph, self.last_run))
+
+    def to_svg(self) -> str:
+        """Return the graph as a picture in SVG.
+
+        Raises
+        ------
+        MissingProgramError
+            If Graphviz, which draws it, is not installed.
+        """
+        from functionfuse.graphviz import to_svg
+
+        return to_svg(self.to_dot())
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        """Show the graph in a notebook: drawn where Jupyter draws Mermaid, else as text."""
-        return {"text/vnd.mermaid": self.to_mermaid(), "text/plain": str(self)}
+        """Show the graph in a notebook: drawn by Graphviz or Jupyter's Mermaid, else as text."""
+        bundle = {"text/vnd.mermaid": self.to_mermaid(), "text/plain": str(self)}
+        # Without Graphviz, or with one that fails, there is still the rest.
+        with contextlib.suppress(OSError, RuntimeError):
+            bundle["image/svg+xml"] = self.to_svg()
+        return bundle
 
     def __str__(self) -> str:
         return f"{self!r}\n{to_text(self.graph)}"
@@ -202,8 +225,36 @@ class BaseWorkflow:
         check_reuse(reuse)
         return self._make_plan(self._open_saved(), reuse)
 
-    def _open_saved(self) -> SavedResults | None:
-        return None if self.storage is None else SavedResults(self.storage, self.workflow_name)
+    def why(self, pattern: str | None = None, *, reuse: str = "saved") -> Explanations:
+        """Say what a run would do now with each node and why, without running.
+
+        Print what it returns, or end a notebook's cell with it; `to_dict` is for machines.
+
+        Parameters
+        ----------
+        pattern
+            Regular expression that whole names match; None for all nodes.
+        reuse
+            As for `run`.
+
+        Returns
+        -------
+        Explanations
+            By name, in running order. The values that a function uses from outside, such as
+            constants of its module, count to its code.
+        """
+        from functionfuse.why import explain
+
+        check_reuse(reuse)
+        positions = [self.graph.positions[node] for node in self._matching(pattern)]
+        saved = self._open_saved(warns=False)
+        plan = self._make_plan(saved, reuse)
+        return explain(plan, positions, saved, reuse=reuse, logs=self._logs)
+
+    def _open_saved(self, *, warns: bool = True) -> SavedResults | None:
+        if self.storage is None:
+            return None
+        return SavedResults(self.storage, self.workflow_name, warns=warns)
 
     def _make_plan(
         self,

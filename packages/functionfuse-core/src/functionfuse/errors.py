@@ -6,6 +6,7 @@ FunctionFuseError
  ├── GraphError (ValueError)                    a graph that no workflow can be made of
  │    └── DuplicateNameError                    two nodes of one name
  ├── MissingSerializerError (LookupError)       a saved result's serializer is not registered
+ ├── MissingProgramError (FileNotFoundError)    a program that draws is not installed
  ├── DamagedResultError (ValueError)            a saved result is truncated, changed or foreign
  ├── UnreachableStorageError (ConnectionError)  a storage on another machine can't be reached
  ├── WorkersLostError (RuntimeError)            an executor is shut down or its workers died
@@ -29,6 +30,7 @@ __all__ = [
     "DuplicateNameError",
     "FunctionFuseError",
     "GraphError",
+    "MissingProgramError",
     "MissingSerializerError",
     "NoMatchWarning",
     "NodeError",
@@ -57,6 +59,10 @@ class DuplicateNameError(GraphError):
 
 class DamagedResultError(FunctionFuseError, ValueError):
     """A saved result that is truncated, changed, or not this library's."""
+
+
+class MissingProgramError(FunctionFuseError, FileNotFoundError):
+    """A program that this library calls is not installed."""
 
 
 class MissingSerializerError(FunctionFuseError, LookupError):

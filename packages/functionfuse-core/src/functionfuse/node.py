@@ -181,6 +181,11 @@ class Node(_Unresolved):
         name = "" if self.name is None else f" {self.name!r}"
         return f"<node{name} of {self.function.qualname}>"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the node in a notebook or in IPython: also where it was named."""
+        place = "" if self.name is None else f" named at {self.place}"
+        printer.text(f"{self!r}{place}")
+
 
 class Construction(Node):
     """The node that makes the instance of a stateful node; its result is the instance."""

@@ -94,6 +94,7 @@ BACKENDS = Registry(
     "functionfuse.backends",
     {
         "local": Builtin("functionfuse.backends.builtin.localback:LocalWorkflow"),
+        "graph": Builtin("functionfuse.backends.builtin.graphback:GraphWorkflow"),
         "ray": Builtin(
             "functionfuse.backends.builtin.rayback:RayWorkflow", "ray", "functionfuse-ray"
         ),

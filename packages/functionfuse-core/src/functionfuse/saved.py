@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from functionfuse.errors import ChangedNodesWarning, DamagedResultError, DamagedResultWarning, warn
 from functionfuse.graph import Graph
 from functionfuse.plan import Plan, make_plan
 from functionfuse.storage.base import Storage
+from functionfuse.storage.format import Header
 from functionfuse.storage.index import Saved
 from functionfuse.worker import Destination
 
@@ -36,16 +37,18 @@ class SavedResults:
         The storage; it is listed once, now.
     workflow_name
         The workflow.
+    warns
+        Whether `plan` warns of what is damaged or changed.
     """
 
-    def __init__(self, storage: Storage, workflow_name: str) -> None:
+    def __init__(self, storage: Storage, workflow_name: str, *, warns: bool = True) -> None:
         self._storage = storage
         self._workflow_name = workflow_name
         listing = storage.list_saved(workflow_name)
         self._saved = listing.saved
         self._is_index_stale = not listing.is_indexed
         self._damaged = listing.damaged
-        self._has_warned = False
+        self._has_warned = not warns
 
     def plan(
         self,
@@ -62,8 +65,21 @@ class SavedResults:
             for name in self._damaged.keys() & graph.by_name.keys():
                 self._warn_damaged(name, self._damaged[name])
             if plan.changed:
-                self._warn_changed(graph, plan.changed)
+                self._warn_changed(plan)
         return plan
+
+    def has(self, name: str) -> bool:
+        """Tell whether a result is saved, as far as the listing says."""
+        return name in self._saved
+
+    def damage(self, name: str) -> DamagedResultError | None:
+        """Return what is wrong with what is saved under a name, if the listing found it."""
+        return self._damaged.get(name)
+
+    def headers(self, names: Iterable[str]) -> Mapping[str, Header]:
+        """Read the headers of the results that are saved under some names."""
+        listed = [name for name in names if name in self._saved]
+        return self._storage.read_headers(self._workflow_name, listed)
 
     def stored_bytes(self, name: str) -> int:
         """Return the size of a saved result; 0 if there is none."""
@@ -117,22 +133,24 @@ class SavedResults:
                 "no index of workflow %r written", self._workflow_name, exc_info=True
             )
 
-    def _warn_changed(self, graph: Graph, changed: Mapping[int, Fingerprint]) -> None:
+    def _warn_changed(self, plan: Plan) -> None:
+        from functionfuse.why import what_changed
+
+        changed = {plan.graph.names[position]: position for position in plan.changed}
+        shown = list(changed)[:NAMES_SHOWN]
+        headers = self.headers(shown)
         lines = []
-        for position, fingerprint in list(changed.items())[:NAMES_SHOWN]:
-            name = graph.names[position]
-            try:
-                header = self._storage.read_header(self._workflow_name, name)
-                what = ", ".join(fingerprint.changes_from(header))
-            except (DamagedResultError, FileNotFoundError):
-                what = "damaged or gone"  # If it is needed, loading it will tell.
+        for name in shown:
+            what = "damaged or gone"  # If it is needed, loading it will tell.
+            if name in headers:
+                what = "; ".join(map(str, what_changed(plan, changed[name], headers[name])))
             lines.append(f"  {name!r}: {what}")
         if len(changed) > NAMES_SHOWN:
             lines.append(f"  and {len(changed) - NAMES_SHOWN} more")
         msg = (
             f"{len(changed)} saved results of workflow {self._workflow_name!r} are reused by "
             "their names although what they were made from changed (run(reuse='unchanged') "
-            "executes them again):\n" + "\n".join(lines)
+            "executes them again, why() tells of each node):\n" + "\n".join(lines)
         )
         warn(msg, ChangedNodesWarning)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from functionfuse.decoration import is_decorated
 from functionfuse.reuse.instructions import NormalizedCode
+from functionfuse.reuse.pieces import Code, name_pieces
 from functionfuse.reuse.values import (
     ATOMS,
     UnhashableValueError,
@@ -81,36 +82,46 @@ class CodeDigests:
     def __init__(self, callables: Iterable[Any] = ()) -> None:
         self._packages = {str(getattr(c, "__module__", "")).partition(".")[0] for c in callables}
         self._pieces: dict[int, tuple[Any, _Piece]] = {}
-        self._digests: dict[int, bytes] = {}
+        self._codes: dict[int, Code] = {}
 
     def digest(self, value: Callable[..., Any]) -> bytes:
         """Digest a callable with all that it uses (16 bytes)."""
-        value = _plain(value)
-        if id(value) not in self._digests:
-            self._digests[id(value)] = self._reachable(value)
-        return self._digests[id(value)]
+        return self.code(value).digest
 
-    def own_digest(self, value: Callable[..., Any]) -> bytes | None:
+    def code(self, value: Callable[..., Any]) -> Code:
+        """Digest a callable with all that it uses; tell the pieces."""
+        value = _plain(value)
+        if id(value) not in self._codes:
+            self._codes[id(value)] = self._reachable(value)
+        return self._codes[id(value)]
+
+    def own_code(self, value: Callable[..., Any]) -> Code | None:
         """Digest a function or class if it is the user's own; what is installed counts by name."""
         value = _plain(value)
-        return self.digest(value) if self._is_own_code(value) else None
+        return self.code(value) if self._is_own_code(value) else None
 
-    def _reachable(self, root: Any) -> bytes:
+    def _reachable(self, root: Any) -> Code:
         """Digest a piece of code with all it refers to.
 
         Variables that any of it rebinds do not count: they change as it runs.
         """
         rebound: set[_Variable] = set()
-        for piece, _ in self._reach(root, frozenset()):
+        for _, piece, _ in self._reach(root, frozenset()):
             rebound |= piece.rebound
         parts = []
-        for piece, numbers in self._reach(root, rebound):
-            parts.append(combine(*piece.parts))
+        own_parts: dict[int, tuple[Any, list[bytes]]] = {}
+        for value, piece, numbers in self._reach(root, rebound):
+            digest = combine(*piece.parts)
+            own_parts.setdefault(id(value), (value, []))[1].append(digest)
+            parts.append(digest)
             parts += [b"%d" % number for number in numbers]
-        return combine(*parts)
+        return Code(combine(*parts), name_pieces(own_parts.values()))
 
-    def _reach(self, root: Any, ignored: Set[_Variable]) -> Iterator[tuple[_Piece, list[int]]]:
-        """Yield all pieces in the order in which they are met, and the numbers they refer to."""
+    def _reach(self, root: Any, ignored: Set[_Variable]) -> Iterator[tuple[Any, _Piece, list[int]]]:
+        """Yield all code in the order in which it is met: of what, what, the numbers it refers to.
+
+        What it is of comes once for its own piece and once for each variable that counts.
+        """
         numbers = {id(root): 0}
         values = [root]
         for value in values:
@@ -121,7 +132,7 @@ class CodeDigests:
                     if id(reference) not in numbers:
                         numbers[id(reference)] = len(numbers)
                         values.append(reference)
-                yield part, [numbers[id(reference)] for reference in part.references]
+                yield value, part, [numbers[id(reference)] for reference in part.references]
 
     def _piece(self, value: Any) -> _Piece:
         if id(value) not in self._pieces:
@@ -189,7 +200,7 @@ class CodeDigests:
         if issubclass(cls, Enum):
             members += [(name, member.value) for name, member in cls.__members__.items()]
         for name, value in members:
-            if isinstance(value, FunctionType):
+            if issubclass(type(value), FunctionType):
                 piece.parts.append(name.encode())
                 piece.references.append(_plain(value))
             else:
@@ -267,11 +278,12 @@ def _is_empty(cell: CellType) -> bool:
 
 def _functions_of(member: Any) -> Iterable[Any]:
     """Return what a class attribute holds: the functions behind a descriptor, or itself."""
-    if isinstance(member, (staticmethod, classmethod)):
+    kind = type(member)
+    if issubclass(kind, (staticmethod, classmethod)):
         return (member.__func__,)
-    if isinstance(member, property):
+    if issubclass(kind, property):
         return tuple(f for f in (member.fget, member.fset, member.fdel) if f is not None)
-    if isinstance(member, functools.cached_property):
+    if issubclass(kind, functools.cached_property):
         return (member.func,)
     return (member,)
 

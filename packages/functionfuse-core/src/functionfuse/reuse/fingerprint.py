@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import chain
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from functionfuse.arguments import Pack, Slot
 from functionfuse.graph import Graph
 from functionfuse.node import Construction, Function, MethodCall, Node
 from functionfuse.reuse.code import CodeDigests
+from functionfuse.reuse.pieces import Code, Pieces, merge_pieces
 from functionfuse.reuse.values import (
     ATOMS,
     DIGEST_BYTES,
@@ -28,10 +30,10 @@ from functionfuse.reuse.values import (
     ValueDigests,
     qualified_name,
 )
-from functionfuse.storage.format import PYTHON, Header
+from functionfuse.storage.format import PYTHON
 from functionfuse.storage.index import Saved
 
-__all__ = ["Ancestry", "Fingerprint", "Fingerprints"]
+__all__ = ["Ancestry", "Fingerprint", "Fingerprints", "is_same_python"]
 
 SHOWN_CHARACTERS = 120
 """Longer arguments are shown by their digest, so that headers stay small."""
@@ -65,6 +67,8 @@ class Fingerprint(NamedTuple):
     arguments: dict[str, str]
     """Literals, and which parents' results stand where, by parameter."""
     parents: Sequence[Ancestry]
+    pieces: Pieces = Pieces()
+    """Of the code, by name; they only help to tell what changed."""
 
     @property
     def digest(self) -> str:
@@ -94,36 +98,14 @@ class Fingerprint(NamedTuple):
             "code": self.code,
             "arguments": self.arguments,
             "upstream": self.upstream,
+            "pieces": self.pieces.text,
         }
 
     def fits(self, saved: Saved) -> bool:
         """Tell whether a saved result was made from the same."""
-        if _is_same_python(saved.python):
+        if is_same_python(saved.python):
             return saved.digest == self.digest
         return saved.data_digest == self.data_digest
-
-    def changes_from(self, header: Header) -> list[str]:
-        """Say what changed since a result was saved: code, arguments by name, upstream.
-
-        Parameters
-        ----------
-        header
-            Of a result that was saved with a fingerprint.
-        """
-        changes = []
-        stored = header.fingerprint or {}
-        same_python = _is_same_python(header.python)
-        if same_python and stored.get("code") != self.code:
-            changes.append("code")
-        saved = stored.get("arguments", {})
-        changes += [
-            f"argument {name}"
-            for name in {**saved, **self.arguments}
-            if saved.get(name) != self.arguments.get(name)
-        ]
-        if not changes or (same_python and stored.get("upstream") != self.upstream):
-            changes.append("upstream")
-        return changes
 
 
 class Fingerprints:
@@ -139,8 +121,8 @@ class Fingerprints:
         self._graph = graph
         functions = {id(node.function): node.function for node in graph.nodes}
         self._code = CodeDigests(function.func for function in functions.values())
-        self._values = ValueDigests(self._code.own_digest)
-        self._functions: dict[Function, str] = {}
+        self._values = ValueDigests(self._code.own_code)
+        self._functions: dict[Function, tuple[str, Pieces]] = {}
 
     def take(self, position: int, parents: Sequence[Ancestry]) -> Fingerprint:
         """Take the fingerprint of one node.
@@ -153,25 +135,27 @@ class Fingerprints:
             What its parents contribute, in their order.
         """
         node = self._graph.nodes[position]
-        argument_code: list[bytes] = []
+        argument_code: list[Code] = []
         arguments = self._arguments(position, argument_code)
-        code = self._code_digest(node)
+        code, pieces = self._code_of(node)
         if argument_code:
-            code = _digest(code, *[digest.hex() for digest in argument_code])
-        return Fingerprint(code, arguments, parents)
+            code = _digest(code, *[given.digest.hex() for given in argument_code])
+            pieces = merge_pieces(chain(pieces, *[given.pieces for given in argument_code]))
+        return Fingerprint(code, arguments, parents, pieces)
 
-    def _code_digest(self, node: Node) -> str:
+    def _code_of(self, node: Node) -> tuple[str, Pieces]:
         """Digest the code: of a method call that of its class; of the construction none then."""
         if isinstance(node, Construction):
-            return ""
+            return "", Pieces()
         if isinstance(node, MethodCall):
-            cls = node.parents[0].function.func
-            return _digest(self._code.digest(cls).hex(), node.function.qualname)
+            code = self._code.code(node.parents[0].function.func)
+            return _digest(code.digest.hex(), node.function.qualname), code.pieces
         if node.function not in self._functions:
-            self._functions[node.function] = self._code.digest(node.function.func).hex()
+            code = self._code.code(node.function.func)
+            self._functions[node.function] = code.digest.hex(), code.pieces
         return self._functions[node.function]
 
-    def _arguments(self, position: int, code: list[bytes]) -> dict[str, str]:
+    def _arguments(self, position: int, code: list[Code]) -> dict[str, str]:
         """Say what each argument is, and collect the code of functions in the literals."""
         node = self._graph.nodes[position]
         names = _parameter_names(node.function.func)
@@ -188,7 +172,7 @@ class Fingerprints:
         by_name |= sorted((node.kwargs or {}).items())
         return {name: _shown(self._text(value, is_named, code)) for name, value in by_name.items()}
 
-    def _text(self, template: Any, is_named: bool, code: list[bytes]) -> str:
+    def _text(self, template: Any, is_named: bool, code: list[Code]) -> str:
         """Say what an argument is: a literal as it is written or its digest, or a parent."""
         kind = type(template)
         if kind is Slot:
@@ -206,7 +190,7 @@ class Fingerprints:
                 return text
         return self._digest_text(template, is_named, code)
 
-    def _digest_text(self, value: Any, is_named: bool, code: list[bytes]) -> str:
+    def _digest_text(self, value: Any, is_named: bool, code: list[Code]) -> str:
         name = qualified_name(type(value))
         try:
             digest = self._values.digest(value)
@@ -229,7 +213,8 @@ def _digest(*parts: str) -> str:
 
 
 @functools.cache
-def _is_same_python(version: str) -> bool:
+def is_same_python(version: str) -> bool:
+    """Tell whether instructions mean the same in a version of Python and in this."""
     return version.split(".")[:2] == PYTHON.split(".")[:2]
 
 

@@ -15,7 +15,10 @@ from hashlib import blake2b
 from pathlib import PurePath
 from pickle import PickleBuffer
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from functionfuse.reuse.pieces import Code
 
 __all__ = [
     "ATOMS",
@@ -43,8 +46,8 @@ class ValueDigest(NamedTuple):
 
     content: bytes
     """Digest of its content, 16 bytes."""
-    code: tuple[bytes, ...] = ()
-    """Digests of the code of the functions and classes in it."""
+    code: tuple[Code, ...] = ()
+    """What the functions and classes in it do."""
     is_stable: bool = True
     """Whether the content is sure to be the same in the next process: true unless an object
     with a state of its own does not compare by value."""
@@ -69,16 +72,16 @@ class ValueDigests:
 
     Parameters
     ----------
-    code_digest
-        What gives the digest of a function's or class's code; None if it does not count.
+    code_of
+        What gives the code of a function or class; None if it does not count.
 
     Notes
     -----
     Digests are kept by object identity, so the values must stay alive and unchanged.
     """
 
-    def __init__(self, code_digest: Callable[[Any], bytes | None]) -> None:
-        self._code_digest = code_digest
+    def __init__(self, code_of: Callable[[Any], Code | None]) -> None:
+        self._code_of = code_of
         self._known: dict[int, tuple[Any, ValueDigest]] = {}
         self._cyclic: dict[int, tuple[Any, ValueDigest]] = {}
         self._within: dict[int, int] = {}
@@ -153,7 +156,7 @@ class ValueDigests:
 
     def _named(self, value: Any, kind: bytes, name: str) -> ValueDigest:
         """Digest what counts by name, with its code apart."""
-        code = self._code_digest(value)
+        code = self._code_of(value)
         return ValueDigest(combine(kind, name.encode()), () if code is None else (code,))
 
     def _pairs(self, value: dict[Any, Any]) -> Iterable[ValueDigest]:

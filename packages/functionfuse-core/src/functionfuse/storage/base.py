@@ -91,6 +91,15 @@ class Storage(Lookup):
             check_serializer(serializer)
             self._serializers[serializer.name] = serializer
 
+    def _repr_html_(self) -> str | None:
+        """Show the contents in a notebook, if they can be listed."""
+        from functionfuse.storage.contents import to_html
+
+        try:
+            return to_html(self)
+        except (NotImplementedError, OSError):
+            return None
+
     def new_workflow(self, workflow_name: str) -> None:
         """Make ready for results of a workflow; what is saved stays.
 

@@ -8,7 +8,7 @@ import mmap
 import os
 import time
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 from typing import Any
 
@@ -161,6 +161,13 @@ class FileKeeper(Keeper):
                 except FileNotFoundError:  # Removed since it was listed.
                     continue
         return found
+
+    def folders(self) -> Sequence[str]:  # noqa: D102  docstring inherited
+        try:
+            with os.scandir(self.root) as entries:
+                return [self._as_written(entry.name) for entry in entries if entry.is_dir()]
+        except FileNotFoundError:
+            return []
 
     def _as_written(self, filename: str) -> str:
         """Undo that some file systems which fold case take accents off their letters."""

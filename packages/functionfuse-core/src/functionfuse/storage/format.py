@@ -233,6 +233,11 @@ class StoredResult:
                 raise ImportError(msg, name=pickler) from error
             raise
 
+    def peek(self) -> bytes:
+        """Return the pickle, as far as there are bytes of it."""
+        start = self._start + -self._start % ALIGNMENT
+        return bytes(self._data[start : start + self.header.blocks[0]])
+
     def _refuse(self, why: str) -> NoReturn:
         msg = f"{self._where} is not a whole result: {why}"
         raise DamagedResultError(msg)

@@ -88,6 +88,17 @@ class Keeper(ABC):
     def list(self, folder: str) -> Mapping[str, Stamp]:
         """Return what is directly in a folder, by name; nothing if it is absent."""
 
+    def folders(self) -> Sequence[str]:
+        """Return the names of all folders, of workflows and others.
+
+        Raises
+        ------
+        NotImplementedError
+            If this keeper can't tell.
+        """
+        msg = f"a {type(self).__name__} can't tell which workflows it has results of"
+        raise NotImplementedError(msg)
+
     @abstractmethod
     def remove(self, key: str) -> None:
         """Remove what is under a key.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +17,8 @@ __all__ = ["INTERNAL_FOLDER", "Listing", "Lookup", "describe_saved"]
 
 INTERNAL_FOLDER = ".functionfuse"
 """Folder of all that is no result; no workflow's folder can be called so."""
+
+PEEK_BYTES = 1 << 16
 
 HEADS_AT_ONCE = 1000
 """Of so many results the headers are read in one go, and held in memory."""
@@ -50,6 +53,39 @@ class Lookup:
             raise self._absence(workflow_name, task_name) from error
         return self._stored(data, folder, filename)
 
+    def peek(self, workflow_name: str, task_name: str) -> bytes:
+        """Return the start of a result's pickle, with one small read; errors as in `read_task`."""
+        folder, filename = self._folder(workflow_name), self._filename(task_name)
+        try:
+            head = self._keeper.read_head(f"{folder}/{filename}", PEEK_BYTES)
+        except FileNotFoundError as error:
+            raise self._absence(workflow_name, task_name) from error
+        return self._stored(head, folder, filename).peek()
+
+    def list_workflows(self) -> list[str]:
+        """List the names of the workflows that have results, sorted.
+
+        A name too long for a file system is given as that of its folder.
+
+        Raises
+        ------
+        NotImplementedError
+            If a storage of this kind can't tell.
+        """
+        folders = set(self._keeper.folders()) - {INTERNAL_FOLDER}
+        names = (f if CUT_MARK in f else self._name(f) for f in folders)
+        return sorted(name for name in names if name is not None)
+
+    def list_sizes(self, workflow_name: str) -> dict[str, int]:
+        """Return the sizes in bytes of the saved results, by name, with one listing."""
+        folder = self._folder(workflow_name)
+        sizes = {}
+        for filename, stamp in self._keeper.list(folder).items():
+            name = self._task_name(folder, filename)
+            if name is not None:
+                sizes[name] = stamp.nbytes
+        return dict(sorted(sizes.items()))
+
     def list_saved(self, workflow_name: str) -> Listing:
         """Return what is known of all saved results, with one listing and one index.
 
@@ -80,6 +116,17 @@ class Lookup:
             else:
                 saved[header.task] = describe_saved(header, stamps[filename])
         return Listing(saved, damaged, is_indexed=not unread)
+
+    def read_headers(self, workflow_name: str, task_names: Iterable[str]) -> dict[str, Header]:
+        """Read what many results say of themselves; those damaged or gone are left out."""
+        folder = self._folder(workflow_name)
+        keys = [f"{folder}/{self._filename(name)}" for name in task_names]
+        headers = {}
+        for key, head in self._read_heads(keys):
+            with contextlib.suppress(DamagedResultError, FileNotFoundError):
+                header = self._header_in(head, folder, key[len(folder) + 1 :])
+                headers[header.task] = header
+        return headers
 
     def _read_heads(self, keys: Sequence[str]) -> Iterator[tuple[str, memoryview]]:
         for start in range(0, len(keys), HEADS_AT_ONCE):
@@ -145,11 +192,16 @@ class Lookup:
 
     def _task_name(self, folder: str, filename: str) -> str | None:
         """Return the name that a file name stands for; None if it is that of no task."""
+        if CUT_MARK not in filename:
+            return self._name(filename)
+        header = self._header_if_any(folder, filename)
+        return None if header is None else header.task
+
+    def _name(self, filename: str) -> str | None:
+        """Return the name that was encoded; None if that of a file is never so."""
         try:
-            if CUT_MARK in filename:
-                return self._header(folder, filename).task
             name = decode_filename(filename)
-        except (DamagedResultError, FileNotFoundError, UnicodeDecodeError):
+        except UnicodeDecodeError:
             return None
         return name if self._filename(name) == filename else None
 

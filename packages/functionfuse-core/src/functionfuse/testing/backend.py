@@ -13,6 +13,7 @@ from functionfuse.testing.graph_tests import GraphTests
 from functionfuse.testing.plugin_tests import PluginTests
 from functionfuse.testing.reuse_tests import ReuseTests
 from functionfuse.testing.stateful_tests import StatefulTests
+from functionfuse.testing.why_tests import WhyTests
 
 __all__ = ["Backend", "BackendTests"]
 
@@ -59,7 +60,9 @@ class Backend:
             pytest.skip(f"this backend has no {capability}")
 
 
-class BackendTests(GraphTests, ArgumentTests, ReuseTests, ErrorTests, StatefulTests, PluginTests):
+class BackendTests(
+    GraphTests, ArgumentTests, ReuseTests, WhyTests, ErrorTests, StatefulTests, PluginTests
+):
     """What a run means, on every backend; inherit it and give the fixture `backend`.
 
     The fixture `storage` is a file storage unless a subclass gives another.

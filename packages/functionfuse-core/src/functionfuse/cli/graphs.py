@@ -1,0 +1,102 @@
+"""The commands about graphs: run, why, graph."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from argparse import Namespace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from functionfuse.baseworkflow import BaseWorkflow
+from functionfuse.cli.errors import NODE_FAILED, UsageError, UserCodeError
+from functionfuse.cli.output import say, say_json, shorten
+from functionfuse.cli.targets import find_storage, find_target, read_options
+from functionfuse.errors import notes
+from functionfuse.registry import BACKENDS
+
+__all__ = ["FORMATS", "draw", "run", "why"]
+
+FORMATS = {
+    "mermaid": BaseWorkflow.to_mermaid,
+    "dot": BaseWorkflow.to_dot,
+    "svg": BaseWorkflow.to_svg,
+}
+
+
+def run(options: Namespace) -> None:
+    """Run a graph, and say what the run did and returned.
+
+    Raises
+    ------
+    UserCodeError
+        If a node failed.
+    """
+    workflow_class = BACKENDS.find(options.backend)
+    arguments = read_options(options.backend_options)
+    try:
+        inspect.signature(workflow_class).bind(workflow_name="", **arguments)
+    except TypeError as error:
+        msg = f"backend {options.backend!r} and --backend-options don't fit: {error}"
+        raise UsageError(msg) from error
+    w = _make(workflow_class, options, **arguments)
+    policy = _reuse_argument(w, options)
+    start = perf_counter()
+    try:
+        result = w.run(**policy)
+    except Exception as error:  # Nodes raise what they like.
+        _report(w, perf_counter() - start, options)
+        if notes(error):  # They name the node.
+            raise UserCodeError(error, NODE_FAILED) from error
+        raise
+    if result is not None and not options.json:
+        say(shorten(result))
+    _report(w, perf_counter() - start, options)
+
+
+def _report(w: Any, seconds: float, options: Namespace) -> None:
+    if options.json:
+        nodes = {name: node._asdict() for name, node in (w.last_run or {}).items()}
+        say_json({"workflow": w.workflow_name, "seconds": seconds, "nodes": nodes})
+    elif w.last_run is not None:
+        counts = ", ".join(f"{count} {state}" for state, count in w.last_run.counts().items())
+        sys.stderr.write(f"{w.workflow_name}: {counts} in {seconds:.1f} s\n")
+
+
+def why(options: Namespace) -> None:
+    """Say what a run would do with each node, and why; it is the same on every backend."""
+    w = _make(BaseWorkflow, options)
+    found = w.why(options.pattern, reuse=options.reuse or "saved")
+    if options.json:
+        say_json(found.to_dict())
+    elif found:
+        say(str(found))
+
+
+def draw(options: Namespace) -> None:
+    """Write a graph as Mermaid, DOT or SVG."""
+    target = find_target(options.target)
+    text = FORMATS[options.format](BaseWorkflow(*target.nodes, workflow_name=target.name))
+    if options.output is None:
+        say(text)
+    else:
+        Path(options.output).write_text(text, encoding="utf-8")
+
+
+def _make(workflow_class: Any, options: Namespace, **arguments: Any) -> Any:
+    target = find_target(options.target)
+    name = options.workflow_name if options.workflow_name is not None else target.name
+    w = workflow_class(*target.nodes, workflow_name=name, **arguments)
+    if options.storage is not None:
+        w.set_storage(find_storage(options.storage))
+    return w
+
+
+def _reuse_argument(w: Any, options: Namespace) -> dict[str, str]:
+    if options.reuse is None:
+        return {}
+    if "reuse" not in inspect.signature(w.run).parameters:
+        msg = f"backend {options.backend!r} has no choice of what is reused: leave --reuse out"
+        raise UsageError(msg)
+    return {"reuse": options.reuse}
