@@ -1,0 +1,74 @@
+"""One Docker Engine, one registry and one S3 server for all tests; a pipeline server for each."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+
+import docker_apart
+import kfp_apart
+import s3_apart
+from functionfuse.testing import require
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory):
+    """Keep the user's files, which the client of KFP reads, from the tests."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder))
+        if kfp := sys.modules.get("kfp"):  # it looked for the home when a test imported it
+            context = str(folder / ".config" / "kfp" / "context.json")
+            patch.setattr(kfp.Client, "_LOCAL_KFP_CONTEXT", context)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory):
+    """Return a client of a Docker Engine, which `DOCKER_HOST` names."""
+    with docker_apart.engine(tmp_path_factory.mktemp("docker")):
+        client = require("docker").from_env()
+        yield client
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def base_image(docker_engine):
+    """Return the tag of an image with this Python, pytest and numpy."""
+    tag = f"functionfuse-tests/base:{docker_apart.VERSION}"
+    docker_apart.base_image(docker_engine, tag, ["pytest", "numpy"])
+    yield tag
+    docker_engine.images.remove(tag, force=True)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """Return a private registry, with the one who may use it."""
+    user, password = "robot", uuid4().hex
+    with docker_apart.registry(tmp_path_factory.mktemp("registry"), user, password) as server:
+        yield SimpleNamespace(server=server, username=user, password=password)
+
+
+@pytest.fixture
+def new_kfp_server(docker_engine, tmp_path_factory):
+    """Return a function that starts a server; it takes what `kfp_apart.kfp_server` takes."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(
+            kfp_apart.kfp_server(tmp_path_factory.mktemp("kfp"), **options)
+        )
+
+
+@pytest.fixture
+def kfp_server(new_kfp_server):
+    """Return a server that anyone may use."""
+    return new_kfp_server()
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory):
+    with s3_apart.no_credentials(), s3_apart.running(tmp_path_factory.mktemp("s3")) as url:
+        yield url
