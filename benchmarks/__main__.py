@@ -31,8 +31,14 @@ MODULES = {
     "ray_runs": (12, 13, 14, 15),
     "prefect_flows": (16,),
     "s3": (17,),
+    "kfp_pipelines": (18,),
 }
-LIBRARIES = {"ray_runs": ("ray",), "prefect_flows": ("prefect",), "s3": ("moto", "s3fs")}
+LIBRARIES = {
+    "ray_runs": ("ray",),
+    "prefect_flows": ("prefect",),
+    "s3": ("moto", "s3fs"),
+    "kfp_pipelines": ("kfp", "docker"),
+}
 """What some modules need that may be absent: each engine wants an environment of its own."""
 LAST_ROW = max(max(rows) for rows in MODULES.values())
 HEADINGS = ("row", "work", "reference", "ratio", "budget", "holds")

@@ -38,9 +38,9 @@ def docker_engine(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def base_image(docker_engine):
-    """Return the tag of an image with this Python, pytest and numpy."""
+    """Return the tag of an image with this Python, pytest, numpy and s3fs."""
     tag = f"functionfuse-tests/base:{docker_apart.VERSION}"
-    docker_apart.base_image(docker_engine, tag, ["pytest", "numpy"])
+    docker_apart.base_image(docker_engine, tag, ["pytest", "numpy", "s3fs"])
     yield tag
     docker_engine.images.remove(tag, force=True)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from functionfuse.backends.plugins import Plugin, check_plugin, initialize_plugins
 from functionfuse.errors import NoMatchWarning, warn
@@ -14,6 +14,7 @@ from functionfuse.node import Node
 from functionfuse.picture import draw, to_dot, to_mermaid, to_text
 from functionfuse.plan import Plan, check_reuse, make_full_plan
 from functionfuse.record import RunRecord
+from functionfuse.registry import STORAGES
 from functionfuse.run import Run, check_on_error
 from functionfuse.saved import Replan, SavedResults
 from functionfuse.storage.base import Storage
@@ -44,6 +45,9 @@ class BaseWorkflow:
     TypeError
         If what is given is not a node, or the name not text.
     """
+
+    _UNREACHABLE_KINDS: ClassVar[Collection[str]] = ()
+    """Kinds of storages that this backend's workers can't use."""
 
     def __init__(self, *nodes: Any, workflow_name: str) -> None:
         if not isinstance(workflow_name, str):
@@ -92,12 +96,19 @@ class BaseWorkflow:
         Raises
         ------
         TypeError
-            If `object_storage` is not a storage.
+            If `object_storage` is not a storage, or this backend's workers don't reach it.
         """
         if not isinstance(object_storage, Storage):
             msg = (
                 "set_storage takes a storage, such as storage_factory makes, "
                 f"got {object_storage!r} of type {type(object_storage).__name__}"
+            )
+            raise TypeError(msg)
+        kind = STORAGES.kind_of(object_storage)
+        if kind in self._UNREACHABLE_KINDS:
+            msg = (
+                f"{type(self).__name__} can't use {object_storage!r}, which the processes of its "
+                f"nodes don't reach: set a storage of another kind than {kind!r}"
             )
             raise TypeError(msg)
         self.storage = object_storage

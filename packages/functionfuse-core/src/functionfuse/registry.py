@@ -67,6 +67,15 @@ class Registry(NamedTuple):
             raise ImportError(msg)
         return getattr(importlib.import_module(module), attribute)
 
+    def kind_of(self, value: Any) -> str | None:
+        """Return under which name this project's own class of an object is; None if no one's."""
+        module = type(value).__module__
+        for name, builtin in self.builtins.items():
+            own = builtin.path.partition(":")[0]
+            if module == own or module.startswith(f"{own}."):
+                return name
+        return None
+
     def _find_entry_point(self, name: str) -> Any:
         from importlib.metadata import entry_points
 

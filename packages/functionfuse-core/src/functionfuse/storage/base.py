@@ -69,6 +69,11 @@ class Storage(Lookup):
     def always_read(self, value: bool) -> None:
         self._always_read = bool(value)
 
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether this handle has credentials in it, so that no one else may see it pickled."""
+        return False
+
     def register_persistent_serializers(self, *serializers: Serializer) -> None:
         """Have the objects of some classes written by serializers from now on.
 

@@ -53,10 +53,10 @@ class FileStorage(Storage):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         keeper = FileKeeper(path)
         super().__init__(keeper)
-        self._root = keeper.root
+        self.root = keeper.root
 
     def __repr__(self) -> str:
-        return f"FileStorage({self._root!r})"
+        return f"FileStorage({self.root!r})"
 
 
 class FileKeeper(Keeper):

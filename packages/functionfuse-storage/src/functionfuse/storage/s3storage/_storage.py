@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from functionfuse.storage.base import Storage
@@ -48,6 +48,11 @@ class S3FileStorage(Storage):
         keeper = S3Keeper(path, s3fs_pars)
         super().__init__(keeper)
         self._shown = keeper.root, keeper.endpoint_url
+        self._holds_secrets = any(map(_is_secret, _names_in(s3fs_pars)))
+
+    @property
+    def holds_secrets(self) -> bool:  # docstring inherited
+        return self._holds_secrets
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> S3FileStorage:  # docstring inherited
@@ -64,3 +69,15 @@ class S3FileStorage(Storage):
         root, endpoint_url = self._shown
         endpoint = f", endpoint_url={endpoint_url!r}" if endpoint_url else ""
         return f"S3FileStorage({root!r}{endpoint})"
+
+
+def _names_in(options: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in options.items():
+        if value is not None:
+            yield name
+        if isinstance(value, Mapping):
+            yield from _names_in(value)
+
+
+def _is_secret(name: str) -> bool:
+    return name == "key" or any(word in name.lower() for word in ("secret", "token", "password"))

@@ -1,7 +1,45 @@
-"""The inside of Kubeflow Pipelines' containers: comes with functionfuse-kfp 0.2."""
+"""The inside of Kubeflow Pipelines' containers: runs the nodes of one component.
 
-msg = (
-    "functionfuse-kfp 0.1 holds no code for containers yet: it comes with 0.2; "
-    "LocalWorkflow runs the same graph today"
+It is started as `python3 -m functionfuse.backends.addons.kfpcontainer`, by commands that
+functionfuse-kfp compiles into pipelines, and imports nothing but functionfuse-core.
+"""
+
+from functionfuse.backends.addons.kfpcontainer._places import (
+    APP,
+    LIBRARY,
+    MODULE,
+    OUTCOMES_VARIABLE,
+    STORAGE,
+    VALUES,
 )
-raise ImportError(msg, name=__name__)
+from functionfuse.backends.addons.kfpcontainer._references import (
+    ModuleReference,
+    describe_script,
+    is_importing_script,
+    refer,
+)
+from functionfuse.backends.addons.kfpcontainer._spec import (
+    ComponentSpec,
+    NodeSpec,
+    Origin,
+    SaveSpec,
+    dump_json,
+)
+
+__all__ = [
+    "APP",
+    "LIBRARY",
+    "MODULE",
+    "OUTCOMES_VARIABLE",
+    "STORAGE",
+    "VALUES",
+    "ComponentSpec",
+    "ModuleReference",
+    "NodeSpec",
+    "Origin",
+    "SaveSpec",
+    "describe_script",
+    "dump_json",
+    "is_importing_script",
+    "refer",
+]

@@ -45,6 +45,8 @@ class PrefectWorkflow(BaseWorkflow):
         The name of the workflow, under which results are saved, and of the flow.
     """
 
+    _UNREACHABLE_KINDS = ("ray",)
+
     def __init__(self, *nodes: Any, workflow_name: str) -> None:
         super().__init__(*nodes, workflow_name=workflow_name)
         self.task_args: dict[int, Mapping[str, Any]] = {}
@@ -146,7 +148,8 @@ class PrefectWorkflow(BaseWorkflow):
 
     def _follow(self, run: Run) -> Any:
         context = FlowRunContext.get()
-        assert context is not None and context.flow is not None
+        assert context is not None
+        assert context.flow is not None
         runner = context.task_runner
         if self.graph.instances and not isinstance(runner, ThreadPoolTaskRunner):
             msg = (

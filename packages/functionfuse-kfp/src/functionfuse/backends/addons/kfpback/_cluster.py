@@ -1,0 +1,209 @@
+"""Submitting a compiled pipeline to a cluster, and the run that comes of it."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from functionfuse.backends.addons.kfpback._pipeline import Pipeline
+from functionfuse.errors import NodeError
+
+__all__ = ["KFPRun", "connect", "submit"]
+
+CONNECT_TIMEOUT_S = 5.0
+FIRST_POLL_S = 0.5
+MAX_POLL_S = 10.0
+SUCCEEDED = "SUCCEEDED"
+FINAL_STATES = frozenset({SUCCEEDED, "FAILED", "SKIPPED", "ERROR", "CANCELED"})
+
+
+class KFPRun:
+    """A run of a workflow on a cluster.
+
+    Parameters
+    ----------
+    client
+        A `kfp.Client`; None for a run in which nothing was left to do.
+    run_id
+        Of Kubeflow Pipelines.
+    host
+        Where Kubeflow Pipelines answers.
+    read_results
+        Reads the results of the given nodes from the storage; None without one.
+
+    Attributes
+    ----------
+    id
+        As given; None if every result was saved already and nothing was submitted.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        run_id: str | None,
+        host: str,
+        read_results: Callable[[], Any] | None,
+    ) -> None:
+        self.id = run_id
+        self._client = client
+        self._host = host
+        self._read_results = read_results
+
+    @property
+    def url(self) -> str | None:
+        """Address of the run's page."""
+        return None if self.id is None else f"{self._host}/#/runs/details/{self.id}"
+
+    @property
+    def state(self) -> str:
+        """State of the run, as Kubeflow Pipelines calls it, such as `PENDING` or `SUCCEEDED`."""
+        if self.id is None:
+            return SUCCEEDED
+        with _api_errors(self._host):
+            state: str = self._client.get_run(self.id).state
+        return state
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Wait until the run has ended; return its state.
+
+        Parameters
+        ----------
+        timeout
+            Seconds.
+
+        Raises
+        ------
+        TimeoutError
+            If it has not ended by then; it goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        pause = FIRST_POLL_S
+        while (state := self.state) not in FINAL_STATES:
+            left = pause if end is None else end - time.monotonic()
+            if left <= 0:
+                msg = f"run {self.id} is {state} after {timeout} s and goes on: {self.url}"
+                raise TimeoutError(msg)
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, MAX_POLL_S)
+        return state
+
+    def results(self, timeout: float | None = None) -> Any:
+        """Wait for the run and return what `LocalWorkflow.run` returns, from the storage.
+
+        Raises
+        ------
+        NodeError
+            If the run did not succeed: its page has the logs, with the node's traceback.
+        LookupError
+            If the workflow has no storage: its results are artifacts, on the run's page.
+        TimeoutError
+            As of `wait`.
+        """
+        if self._read_results is None:
+            msg = (
+                "the workflow has no storage, so its results are only in the artifact store of "
+                f"the cluster, on the run's page ({self.url}): set a storage to have them here"
+            )
+            raise LookupError(msg)
+        state = self.wait(timeout)
+        if state != SUCCEEDED:
+            msg = f"run {self.id} is {state}; what failed, and its traceback: {self.url}"
+            raise NodeError(msg)
+        return self._read_results()
+
+    def __repr__(self) -> str:
+        return f"<KFP run {self.id} at {self.url}>" if self.id else "<KFP run: nothing to do>"
+
+
+def connect(host: str, client: Any = None) -> Any:
+    """Return a client of Kubeflow Pipelines.
+
+    Parameters
+    ----------
+    host
+        Where it answers.
+    client
+        The user's own, which is then returned.
+
+    Raises
+    ------
+    ConnectionError
+        If nobody answers there, or not as Kubeflow Pipelines does.
+    PermissionError
+        If it wants to know who asks.
+    """
+    if client is not None:
+        return client
+    try:
+        with urllib.request.urlopen(
+            f"{host.rstrip('/')}/apis/v2beta1/healthz", timeout=CONNECT_TIMEOUT_S
+        ):
+            pass
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise _unauthorized(host) from None
+        msg = f"{host!r} answers, but not as Kubeflow Pipelines 2 does ({error}); see set_kfp_host"
+        raise ConnectionError(msg) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        msg = (
+            f"no Kubeflow Pipelines answers at {host!r} ({reason}): give its address with "
+            "set_kfp_host, for a port that kubectl forwards such as 'http://localhost:8080'"
+        )
+        raise ConnectionError(msg) from None
+    import kfp
+
+    with warnings.catch_warnings(), _api_errors(host):
+        warnings.filterwarnings("ignore", "This client only works with", FutureWarning)
+        return kfp.Client(host=host)
+
+
+def submit(client: Any, host: str, pipeline: Pipeline, name: str, experiment: str | None) -> str:
+    """Submit a pipeline; return the id of its run."""
+    with TemporaryDirectory() as folder, _api_errors(host):
+        path = Path(folder) / "pipeline.yaml"
+        path.write_text(pipeline.to_yaml())
+        made = client.create_run_from_pipeline_package(
+            str(path), run_name=name, experiment_name=experiment
+        )
+    run_id: str = made.run_id
+    return run_id
+
+
+def _unauthorized(host: str) -> PermissionError:
+    msg = (
+        f"Kubeflow Pipelines at {host!r} wants to know who asks: give a client that may, as in "
+        "run(client=kfp.Client(host=…, existing_token=…))"
+    )
+    return PermissionError(msg)
+
+
+class _api_errors:  # noqa: N801  A context manager.
+    """Turn what KFP's client raises into errors that say what to do."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        if error is None:
+            return
+        from kfp_server_api.exceptions import ApiException
+        from urllib3.exceptions import HTTPError
+
+        if isinstance(error, ApiException):
+            if error.status in (401, 403):
+                raise _unauthorized(self._host) from None
+            msg = f"Kubeflow Pipelines at {self._host!r} refuses: {error.body or error.reason}"
+            raise RuntimeError(msg) from error
+        if isinstance(error, HTTPError):
+            msg = f"Kubeflow Pipelines at {self._host!r} does not answer: {error}"
+            raise ConnectionError(msg) from error

@@ -1,0 +1,119 @@
+"""The registry that images are pushed to, and who may do so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["Registry"]
+
+FIELDS = ("server", "username", "password")
+HUB = "docker.io"
+
+
+class Registry:
+    """A registry, from the credentials that a user gave.
+
+    Parameters
+    ----------
+    credentials
+        `server`, `username` and `password`; empty for none.
+
+    Raises
+    ------
+    TypeError
+        If it is no dictionary of text.
+    ValueError
+        If a key is unknown, or there is a username without a password.
+    """
+
+    def __init__(self, credentials: Mapping[str, str]) -> None:
+        # Never their values: they are secret.
+        if not isinstance(credentials, Mapping):
+            msg = (
+                "registry_credentials is a dictionary with the keys server, username and "
+                f"password, got one of type {type(credentials).__name__}"
+            )
+            raise TypeError(msg)
+        unknown = [key for key in credentials if key not in FIELDS]
+        if unknown:
+            msg = (
+                f"registry_credentials has the keys {', '.join(FIELDS)}, "
+                f"got {', '.join(map(repr, unknown))}"
+            )
+            raise ValueError(msg)
+        wrong = [key for key, value in credentials.items() if not isinstance(value, str)]
+        if wrong:
+            msg = f"registry_credentials holds text, and {', '.join(wrong)} is none"
+            raise TypeError(msg)
+        self.username = credentials.get("username", "")
+        self._password = credentials.get("password", "")
+        if bool(self.username) != bool(self._password):
+            msg = "registry_credentials needs username and password, or neither"
+            raise ValueError(msg)
+        server = credentials.get("server", "").removeprefix("https://").removeprefix("http://")
+        self.server, _, self._folder = server.rstrip("/").partition("/")
+        if self.username and self.server in ("", "index.docker.io", HUB):
+            self.server = HUB
+            self._folder = self.username
+
+    def __bool__(self) -> bool:
+        return bool(self.server)
+
+    def __repr__(self) -> str:
+        return f"Registry({self.server!r})"
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the registry wants to know who pulls."""
+        return bool(self.username)
+
+    def repository(self, name: str) -> str:
+        """Return the repository of a workflow's images."""
+        if not self:
+            return f"functionfuse/{name}"
+        return "/".join(part for part in (self.server, self._folder, name) if part)
+
+    def authorization(self) -> dict[str, str] | None:
+        """Return what Docker's SDK is given to push and to pull."""
+        if not self.has_credentials:
+            return None
+        return {"username": self.username, "password": self._password}
+
+    def holds(self, image: str) -> bool:
+        """Tell whether an image is in this registry."""
+        first = image.partition("/")[0]
+        has_host = "/" in image and ("." in first or ":" in first or first == "localhost")
+        return bool(self) and self.server == (first if has_host else HUB)
+
+    def log_in(self, client: Any) -> None:
+        """Have the registry check the credentials, before anything slow.
+
+        Raises
+        ------
+        PermissionError
+            If it refuses them.
+        ConnectionError
+            If it can't be reached.
+        """
+        from docker.errors import APIError
+
+        if not self.has_credentials:
+            return
+        address = "https://index.docker.io/v1/" if self.server == HUB else self.server
+        try:
+            client.login(self.username, self._password, registry=address, reauth=True)
+        except APIError as error:
+            text = str(error.explanation or error)
+            if "unauthorized" in text.lower() or "401" in text or "403" in text:
+                msg = (
+                    f"the registry {self.server!r} refuses the username and password given as "
+                    "registry_credentials"
+                )
+                raise PermissionError(msg) from None
+            msg = f"the registry {self.server!r} can't be used: {self.without_secrets(text)}"
+            raise ConnectionError(msg) from None
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text in which the password, were it there, is not."""
+        return text.replace(self._password, "***") if self._password else text
