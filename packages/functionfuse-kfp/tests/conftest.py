@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from contextlib import ExitStack
+from textwrap import dedent
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -39,7 +41,7 @@ def docker_engine(tmp_path_factory):
 @pytest.fixture(scope="session")
 def base_image(docker_engine):
     """Return the tag of an image with this Python, pytest, numpy and s3fs."""
-    tag = f"functionfuse-tests/base:{docker_apart.VERSION}"
+    tag = f"functionfuse-tests/base:{docker_apart.VERSION}-{uuid4().hex}"
     docker_apart.base_image(docker_engine, tag, ["pytest", "numpy", "s3fs"])
     yield tag
     docker_engine.images.remove(tag, force=True)
@@ -72,3 +74,23 @@ def kfp_server(new_kfp_server):
 def s3_url(tmp_path_factory):
     with s3_apart.no_credentials(), s3_apart.running(tmp_path_factory.mktemp("s3")) as url:
         yield url
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Be in a new directory; return a function that writes a module there and imports it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # it may be older than the module
+
+    def write(text, name="steps"):
+        (folder / f"{name}.py").write_text(dedent(text))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        importlib.invalidate_caches()
+        module = importlib.import_module(name)
+        monkeypatch.setitem(sys.modules, name, module)
+        return module
+
+    return write

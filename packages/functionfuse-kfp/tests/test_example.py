@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -19,7 +20,7 @@ NODES = 61
 
 @pytest.fixture(scope="module")
 def sklearn_image(docker_engine):
-    tag = f"functionfuse-tests/sklearn:{docker_apart.VERSION}"
+    tag = f"functionfuse-tests/sklearn:{docker_apart.VERSION}-{uuid4().hex}"
     docker_apart.base_image(docker_engine, tag, ["numpy", "scikit-learn>=1.6"])
     yield tag
     docker_engine.images.remove(tag, force=True)

@@ -52,7 +52,7 @@ class KFPRun:
     ) -> None:
         self.id = run_id
         self._client = client
-        self._host = host
+        self._host = host.rstrip("/")
         self._read_results = read_results
 
     @property

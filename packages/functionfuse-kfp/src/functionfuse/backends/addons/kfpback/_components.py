@@ -39,6 +39,9 @@ MAX_INPUTS = 200
 MAX_PARAMETER_CHARACTERS = 2000
 """Longer literals go into the image: nobody reads them on a page."""
 
+MAX_PARAMETERS_CHARACTERS = 30_000
+"""Of all parameters of a component; they stand in the same argument as the inputs."""
+
 
 class Component(NamedTuple):
     """A container that runs one node, or the nodes around one instance."""
@@ -214,7 +217,8 @@ class _Builder:
         if type(template) is Slot and _as_json(list(template.keys)) is not None:
             return {"parent": template.parent, "keys": list(template.keys)}
         text = _as_json(template)
-        if text is None or len(text) > MAX_PARAMETER_CHARACTERS:
+        room = MAX_PARAMETERS_CHARACTERS - sum(map(len, self._parameters.values()))
+        if text is None or len(text) > min(room, MAX_PARAMETER_CHARACTERS):
             return {"value": self._values.add(template)}
         parameter = unique(parameter_name(name), {*self._inputs, *self._parameters}, "_")
         self._parameters[parameter] = text

@@ -161,11 +161,16 @@ def _dockerfile(base: str, search: str, has_requirements: bool, has_storage: boo
         f"COPY app {APP}\n"
         f"COPY values {VALUES}\n"
         + (f"COPY storage {STORAGE}\n" if has_storage else "")
-        + f'ENV PYTHONPATH="{search}" '
+        + f"ENV PYTHONPATH={_quoted(search)} "
         "PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1\n"
         f"WORKDIR {APP}\n"
         "ENTRYPOINT []\n"
     )
+
+
+def _quoted(text: str) -> str:
+    """Return text as Docker reads it in a recipe, without expanding what looks like a variable."""
+    return '"' + re.sub(r'(["\\$])', r"\\\1", text) + '"'
 
 
 def _search_path(folder: Path) -> str:
@@ -195,7 +200,8 @@ def _users_files(folder: Path, left_out: Sequence[Path]) -> Iterator[str]:
     ]
     # The user's come last, so that an exception among them brings something back.
     for path in sorted(exclude_paths(str(folder), [*JUNK, *inside, *own], dockerfile="")):
-        if (folder / path).is_file():
+        # Docker itself never leaves out the list of what is left out.
+        if path != ignore.name and (folder / path).is_file():
             yield Path(path).as_posix()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ __all__ = ["Engine"]
 
 LARGE_BYTES = 200_000_000
 LINES_SHOWN = 15
+
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Engine:
@@ -122,13 +125,13 @@ class Engine:
     def _follow_build(self, stream: Iterable[Mapping[str, Any]]) -> None:
         lines: list[str] = []
         for entry in stream:
-            text = entry.get("stream", "").strip()
+            text = _COLOR.sub("", entry.get("stream", "")).strip()
             lines += text.splitlines()
             if text.startswith("Step "):
                 LOGGER.info("%s", text[:200])
             if "error" in entry:
                 said = [
-                    line for line in lines if not line.startswith(("Step ", " --->", "Removing"))
+                    line for line in lines if not line.startswith(("Step ", "--->", "Removing"))
                 ]
                 tail = "\n".join(said[-LINES_SHOWN:])
                 msg = f"the image can't be built: {tail or entry['error']}"

@@ -6,20 +6,21 @@ one that failed, and stops all at the first failure.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from functionfuse.backends.addons.kfpback._components import Component
-from functionfuse.backends.addons.kfpback._errors import LOGGER
+from functionfuse.backends.addons.kfpback._errors import LOGGER, ImageError
 from functionfuse.backends.addons.kfpback._pipeline import Pipeline
 from functionfuse.backends.addons.kfpcontainer import OUTCOMES_VARIABLE, STORAGE
 from functionfuse.errors import NodeError
@@ -68,7 +69,6 @@ def run_locally(
         What a node raised.
     """
     with tempfile.TemporaryDirectory(prefix="functionfuse-kfp-") as folder:
-        os.chmod(folder, 0o777)  # noqa: PTH101  Images may have users of their own.
         return _Local(run, client, pipeline, components, storage, Path(folder)).run()
 
 
@@ -98,11 +98,11 @@ class _Local:
         self._storage = storage
         self._folder = folder
         self._containers: set[Any] = set()
+        self._is_stopped = False
         self._error: BaseException | None = None
         self._has_lost = False
         if storage is not None:
             (folder / "storage").write_bytes(pickle.dumps(storage))
-            (folder / "storage").chmod(0o644)
 
     def run(self) -> Any:
         tasks = self._pipeline.spec["root"]["dag"]["tasks"]
@@ -129,8 +129,9 @@ class _Local:
                 elif self._is_over:
                     break
         finally:
+            self._is_stopped = True
             for container in list(self._containers):  # Only after Ctrl-C are there any.
-                container.kill()
+                _kill(container)
             executor.shutdown(cancel_futures=True)
         if self._error is not None:
             raise self._error
@@ -160,11 +161,10 @@ class _Local:
 
     def _attempt(self, name: str) -> _Ended:
         started = time.time()
-        if self._is_over:
+        if self._is_over or self._is_stopped:
             return _Ended(0, (), (), started)
         place = self._folder / name
         place.mkdir(exist_ok=True)
-        place.chmod(0o777)
         outcomes = place / "outcomes"
         outcomes.unlink(missing_ok=True)
         label = f"exec-{name}"
@@ -181,6 +181,8 @@ class _Local:
         self._containers.add(container)
         try:
             container.start()
+            if self._is_stopped:
+                _kill(container)
             platform = self._pipeline.platform.get("platforms", {}).get("kubernetes", {})
             options = platform.get("deploymentSpec", {}).get("executors", {}).get(label, {})
             exit_code, lines = self._wait(container, name, options.get("activeDeadlineSeconds"))
@@ -195,10 +197,9 @@ class _Local:
         title = self._components[name].title
         lines: list[str] = []
         timer = _Killer(container, float(deadline)) if deadline else None
-        for chunk in container.logs(stream=True, follow=True):
-            for line in chunk.decode(errors="replace").splitlines():
-                LOGGER.info("[%s] %s", title, line)
-                lines = [*lines[1 - LINES_SHOWN :], line]
+        for line in _lines(container.logs(stream=True, follow=True)):
+            LOGGER.info("[%s] %s", title, line)
+            lines = [*lines[1 - LINES_SHOWN :], line]
         exit_code: int = container.wait()["StatusCode"]
         if timer is not None and timer.stop():
             lines.append(f"ended after its timeout of {deadline} s")
@@ -249,7 +250,7 @@ class _Local:
         )
 
     def _collect(self, component: Component, future: Future[_Ended]) -> None:
-        ended = future.result()
+        ended = self._ended(component, future)
         graph, plan = self._run.graph, self._run.plan
         failed = False
         for name, outcome in ended.reported:
@@ -268,6 +269,15 @@ class _Local:
                 self._run.load_elsewhere(position, outcome)
         if ended.exit_code and not failed:
             self._fail(component.positions[0], _death(component, ended))
+
+    def _ended(self, component: Component, future: Future[_Ended]) -> _Ended:
+        from docker.errors import APIError
+
+        try:
+            return future.result()
+        except APIError as error:
+            msg = f"Docker can't run the container of {component.title!r}: {error.explanation}"
+            raise ImageError(msg) from error
 
     def _fail(self, position: int, outcome: Outcome) -> None:
         if self._run.fail_elsewhere(position, outcome) and self._error is None:
@@ -302,12 +312,30 @@ class _Killer:
 
     def _kill(self) -> None:
         self._has_killed = True
-        self._container.kill()
+        _kill(self._container)
 
     def stop(self) -> bool:
         """Stop waiting; tell whether the container was ended."""
         self._timer.cancel()
         return self._has_killed
+
+
+def _kill(container: Any) -> None:
+    from docker.errors import APIError
+
+    with contextlib.suppress(APIError):  # It has ended, or not begun.
+        container.kill()
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Yield whole lines, wherever the chunks of a container's log end."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").rstrip("\r")
+    if rest:
+        yield rest.decode(errors="replace")
 
 
 def _replace(argument: str, texts: Mapping[str, str]) -> str:

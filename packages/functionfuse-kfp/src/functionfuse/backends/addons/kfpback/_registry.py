@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ class Registry:
         self.server, _, self._folder = server.rstrip("/").partition("/")
         if self.username and self.server in ("", "index.docker.io", HUB):
             self.server = HUB
-            self._folder = self.username
+            self._folder = self._folder or self.username
 
     def __bool__(self) -> bool:
         return bool(self.server)
@@ -105,7 +106,7 @@ class Registry:
             client.login(self.username, self._password, registry=address, reauth=True)
         except APIError as error:
             text = str(error.explanation or error)
-            if "unauthorized" in text.lower() or "401" in text or "403" in text:
+            if "unauthorized" in text.lower() or re.search(r"\b40[13]\b", text):
                 msg = (
                     f"the registry {self.server!r} refuses the username and password given as "
                     "registry_credentials"

@@ -6,15 +6,18 @@ the next, and the same code is to make the same image.
 
 from __future__ import annotations
 
-import pickle
+import dis
+import io
+import sys
+from collections.abc import Iterator
 from hashlib import blake2b
-from inspect import getclosurevars
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import CodeType, FunctionType
 from typing import Any
 
 import cloudpickle
 
 from functionfuse.arguments import Pack, Slot
+from functionfuse.decoration import is_decorated
 from functionfuse.reuse.code import CodeDigests
 from functionfuse.reuse.values import UnhashableValueError, ValueDigests, combine
 
@@ -33,7 +36,7 @@ class Values:
 
     def __init__(self, script: str | None) -> None:
         self.pickles: dict[str, bytes] = {}
-        self._by_value = script is None
+        self._has_script = script is not None
         self._code = CodeDigests()
         self._digests = ValueDigests(self._code.own_code)
         self._kept: list[Any] = []
@@ -48,27 +51,22 @@ class Values:
             If it can't be pickled.
         """
         if id(value) not in self._added:
-            data = self._pickle(value)
-            digest = self._digest(value) or blake2b(data, digest_size=16).hexdigest()
+            stream = io.BytesIO()
+            pickler = _Pickler(stream, has_script=self._has_script)
+            pickler.dump(value)
+            data = stream.getvalue()
+            digest = self._digest(value, pickler) or blake2b(data, digest_size=16).hexdigest()
             self._kept.append(value)  # Else another object could get its identity.
             self._added[id(value)] = digest
             self.pickles[digest] = data
         return self._added[id(value)]
 
-    def _pickle(self, value: Any) -> bytes:
-        if not self._by_value:
-            try:
-                return pickle.dumps(value, protocol=5)
-            except Exception:
-                pass
-        data: bytes = cloudpickle.dumps(value, protocol=5)
-        return data
-
-    def _digest(self, value: Any) -> str | None:
+    def _digest(self, value: Any, pickler: _Pickler) -> str | None:
         """Digest an object; None if its content is not sure to be the same in other processes."""
         parts: list[bytes] = []
         try:
-            for part in _parts(value):
+            copies = map(_content, pickler.copies.values())
+            for part in (*_parts(value), pickler.places(), *copies):
                 digest = self._digests.digest(part)
                 if not digest.is_stable:
                     return None
@@ -78,24 +76,82 @@ class Values:
         return combine(*parts).hex()
 
 
+class _Pickler(cloudpickle.Pickler):
+    """Pickles what can't be imported, too, but only names what the script defines.
+
+    A copy of a class of the script would be another class than that of other nodes.
+
+    Attributes
+    ----------
+    copies
+        The functions and classes that the pickle holds, by their identities.
+    """
+
+    def __init__(self, stream: io.BytesIO, *, has_script: bool) -> None:
+        super().__init__(stream, protocol=5)
+        self.copies: dict[int, Any] = {}
+        self._has_script = has_script
+        self._met: list[Any] = []
+
+    def persistent_id(self, value: Any) -> None:
+        if isinstance(value, (FunctionType, type)):
+            self._met.append(value)
+
+    def reducer_override(self, value: Any) -> Any:
+        if not isinstance(value, (FunctionType, type)):
+            return super().reducer_override(value)
+        if self._has_script and _is_in_script(value):
+            return value.__qualname__
+        reduced = super().reducer_override(value)
+        if reduced is not NotImplemented:
+            self.copies[id(value)] = value
+        return reduced
+
+    def places(self) -> list[int]:
+        """Return which of the copies stands at each place where one does."""
+        numbers = {key: number for number, key in enumerate(self.copies)}
+        return [numbers[id(value)] for value in self._met if id(value) in numbers]
+
+
+def _is_in_script(value: Any) -> bool:
+    found: Any = sys.modules["__main__"]
+    for part in value.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is value and value.__module__ == "__main__"
+
+
 def _parts(value: Any) -> list[Any]:
-    """Return what an object is made of: the digest of a function leaves out what may change."""
+    """Return what an object is made of, of which the library's own do not compare by value."""
     if isinstance(value, Slot):
         return ["slot", value.parent, value.keys]
     if isinstance(value, Pack):
         values = [part for item in value.values for part in _parts(item)]
         return ["pack", value.kind.__name__, value.keys, *values]
-    parts = [value]
-    seen = set()
-    for part in parts:
-        if isinstance(part, FunctionType) and id(part) not in seen:
-            seen.add(id(part))
-            captured = getclosurevars(part)
-            used = {**captured.globals, **captured.nonlocals}
-            parts += [
-                used[name]
-                for name in sorted(used)
-                if not isinstance(used[name], (ModuleType, BuiltinFunctionType, type))
-                and not hasattr(used[name], "__wrapped__")
-            ]
-    return parts
+    return [value]
+
+
+def _content(copied: Any) -> list[Any]:
+    """Return what a pickle holds of a function or class, of which a digest has only the code."""
+    if isinstance(copied, type):
+        values = {
+            name: value
+            for name, value in vars(copied).items()
+            if not name.startswith("__") and name != "_abc_impl" and not hasattr(value, "__get__")
+        }
+        return [copied, values]
+    if is_decorated(copied):
+        return [copied.__wrapped__]
+    names = set(_globals_in(copied.__code__)) & copied.__globals__.keys()
+    captured = [cell.cell_contents for cell in copied.__closure__ or ()]
+    defaults = [copied.__defaults__, copied.__kwdefaults__]
+    used = {name: copied.__globals__[name] for name in names}
+    return [copied, used, captured, defaults, vars(copied)]
+
+
+def _globals_in(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals_in(constant)

@@ -222,14 +222,14 @@ class KFPWorkflow(BaseWorkflow):
             content = self._content(run, saves_of_compiled(self.graph, self._logs), reuse)
         with shown_progress(), Engine(self._registry) as engine:
             self._registry.log_in(engine.client)
-            pipeline = self._compile(content, self._published(engine, content))
+            pipeline = self._compile(content, self._published(engine, content, Path(path)))
         Path(path).write_text(pipeline.to_yaml())
 
     def _follow_here(self, engine: Engine, run: Run) -> Any:
         content = self._content(run, saves_of_plan(run.plan), None)
         pipeline = Pipeline({"root": {"dag": {"tasks": {}}}}, {})
         if content.components:
-            tag = engine.build(self._context(engine, content, storage=None), self._repository)
+            tag = engine.build(self._context(engine, content, None), self._repository)
             pipeline = self._compile(content, tag, is_local=True)
         return run_locally(run, engine.client, pipeline, content.components, self.storage)
 
@@ -267,8 +267,11 @@ class KFPWorkflow(BaseWorkflow):
         )
         return _Content(components, values, spec)
 
-    def _context(self, engine: Engine, content: _Content, storage: bytes | None) -> Context:
-        left_out = [Path(self.storage.root)] if isinstance(self.storage, FileStorage) else []
+    def _context(
+        self, engine: Engine, content: _Content, storage: bytes | None, *left_out: Path
+    ) -> Context:
+        if isinstance(self.storage, FileStorage):
+            left_out = (*left_out, Path(self.storage.root))
         base = engine.find_base(self.baseimage)
         return Context(Path.cwd(), base, content.values.pickles, storage, left_out)
 
@@ -276,10 +279,11 @@ class KFPWorkflow(BaseWorkflow):
     def _repository(self) -> str:
         return self._registry.repository(clean_name(self.workflow_name, "workflow"))
 
-    def _published(self, engine: Engine, content: _Content) -> str:
+    def _published(self, engine: Engine, content: _Content, *left_out: Path) -> str:
         """Build the image for a cluster, see that it is whole, push it; return its name."""
         handle = None if self.storage is None else pickle.dumps(self.storage)
-        tag = engine.build(self._context(engine, content, handle), self._repository)
+        context = self._context(engine, content, handle, *left_out)
+        tag = engine.build(context, self._repository)
         references = {node.function for c in content.components for node in c.nodes}
         check = ["--component", content.spec.to_json(), "--check", *sorted(references)]
         engine.check(tag, [*COMMAND, *check])

@@ -20,7 +20,11 @@ from functionfuse.backends.addons.kfpcontainer._component import (
     load_storage,
 )
 from functionfuse.backends.addons.kfpcontainer._places import OUTCOMES_VARIABLE, VALUES
-from functionfuse.backends.addons.kfpcontainer._references import load_function, load_value
+from functionfuse.backends.addons.kfpcontainer._references import (
+    import_script,
+    load_function,
+    load_value,
+)
 from functionfuse.backends.addons.kfpcontainer._spec import ComponentSpec, NodeSpec
 
 __all__ = ["main"]
@@ -80,6 +84,8 @@ def _check_python(expected: str) -> None:
 def _check_image(references: Sequence[str], component: ComponentSpec) -> int:
     """Load all that nodes will need; say of each thing that can't be found why."""
     failures = {}
+    if component.script is not None:
+        import_script(component.script)  # Pickles refer to what it defines.
     for reference in references:
         try:
             load_function(reference, component.script)

@@ -95,6 +95,8 @@ def describe_script(folder: Path) -> str | None:
     file = getattr(main, "__file__", None)
     if file is None or ("IPython" in sys.modules and "ipykernel" in file):
         return None
+    if not Path(file).is_file():  # What is piped into Python has no name but `<stdin>`.
+        return None
     path = Path(file).resolve()
     try:
         return path.relative_to(folder.resolve()).as_posix()
