@@ -97,14 +97,14 @@ class _Pickler(cloudpickle.Pickler):
         if isinstance(value, (FunctionType, type)):
             self._met.append(value)
 
-    def reducer_override(self, value: Any) -> Any:
-        if not isinstance(value, (FunctionType, type)):
-            return super().reducer_override(value)
-        if self._has_script and _is_in_script(value):
-            return value.__qualname__
-        reduced = super().reducer_override(value)
+    def reducer_override(self, obj: Any) -> Any:
+        if not isinstance(obj, (FunctionType, type)):
+            return super().reducer_override(obj)
+        if self._has_script and _is_in_script(obj):
+            return obj.__qualname__
+        reduced = super().reducer_override(obj)
         if reduced is not NotImplemented:
-            self.copies[id(value)] = value
+            self.copies[id(obj)] = obj
         return reduced
 
     def places(self) -> list[int]:
