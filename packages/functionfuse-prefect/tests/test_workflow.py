@@ -225,3 +225,10 @@ def test_one_graph_runs_as_two_flows(name):
     first = PrefectWorkflow(node, workflow_name=name)
     second = PrefectWorkflow(add(node, 1), workflow_name=f"{name} 2")
     assert (first.run(), second.run(), first.run()) == (2, 3, 2)
+
+
+def test_a_storage_that_only_workers_of_ray_reach_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(FileStorage, "__module__", "functionfuse.storage.rayfilestorage._storage")
+    w = PrefectWorkflow(keep(1), workflow_name=name)
+    with pytest.raises(TypeError, match="of another kind than 'ray'"):
+        w.set_storage(FileStorage(tmp_path))

@@ -176,3 +176,21 @@ def test_serializers_get_a_client_and_a_folder(s3_storage, s3_client, bucket):
     assert s3_storage.read_task("w", "task") == [Text("words")]
     s3_storage.remove_task("w", "task")
     assert not s3_client.exists(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "holds"),
+    [
+        ({}, False),
+        ({"endpoint_url": "http://127.0.0.1:1", "anon": False}, False),
+        ({"key": None, "secret": None}, False),
+        ({"key": "k", "secret": "s"}, True),
+        ({"token": "t"}, True),
+        ({"client_kwargs": {"aws_secret_access_key": "s"}}, True),
+        ({"client_kwargs": {"region_name": "r"}}, False),
+    ],
+)
+def test_a_handle_knows_whether_credentials_are_in_it(options, holds):
+    storage = storage_factory({"kind": "S3", "options": {"path": "bucket", "s3fs": options}})
+    assert storage.holds_secrets is holds
+    assert pickle.loads(pickle.dumps(storage)).holds_secrets is holds

@@ -291,11 +291,12 @@ class KFPWorkflow(BaseWorkflow):
 
     def _compile(self, content: _Content, image: str, *, is_local: bool = False) -> Pipeline:
         templates: dict[int, TaskTemplate] = {}
+        no_args: Mapping[str, Any] = {}
         pull_secret = self._pull_secret if self._registry.has_credentials else None
         storage_secret = {} if self.storage is None else self._storage_secret
 
         def template_of(component: Component) -> TaskTemplate:
-            args = self.task_args.get(component.positions[0], {})
+            args = self.task_args.get(component.positions[0], no_args)
             if id(args) not in templates:
                 templates[id(args)] = make_template(
                     args,
