@@ -11,7 +11,7 @@ def add(a, b):
     return a + b
 
 w = KFPWorkflow(add(add(1, 2), 3), workflow_name="sum")
-print(w, "kfp" in sys.modules, "docker" in sys.modules)
+print(repr(w), "kfp" in sys.modules, "docker" in sys.modules)
 w.query("add_0000").set_task_args({"cpu_limit": "500m"})
 """
 

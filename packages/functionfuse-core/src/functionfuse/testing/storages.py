@@ -57,6 +57,15 @@ class StorageTests:
         assert storage.read_task("w", "task") == value
         assert type(storage.read_task("w", "task")) is type(value)
 
+    def test_workflows_with_results_are_listed(self, storage: Any) -> None:
+        assert storage.list_workflows() == []
+        for workflow_name in ("second w", "first/w"):
+            storage.new_workflow(workflow_name)
+            storage.save(workflow_name, "task", 1)
+        assert storage.list_workflows() == ["first/w", "second w"]
+        storage.remove_workflow("first/w")
+        assert storage.list_workflows() == ["second w"]
+
     def test_a_large_buffer_is_read_writable(self, storage: Any) -> None:
         value = {"array": bytearray(range(256)) * 40_000, "size": 10_240_000}
         storage.save("w", "large", value)

@@ -127,6 +127,10 @@ class _PlaceKeeper(Keeper):
         stamps: Mapping[str, Stamp] = self._place.call("keep", "list", folder)
         return stamps
 
+    def folders(self) -> Sequence[str]:  # docstring inherited
+        names: Sequence[str] = self._place.call("keep", "folders")
+        return names
+
     def remove(self, key: str) -> None:  # docstring inherited
         self._place.call("keep", "remove", key)
 

@@ -188,6 +188,16 @@ class S3Keeper(Keeper):
             except FileNotFoundError:  # The bucket is absent, and so is all in it.
                 return ()
 
+    def folders(self) -> Sequence[str]:  # docstring inherited
+        with self._explained():
+            try:
+                entries = self.file_system.ls(self.root, detail=True)
+            except FileNotFoundError:  # There is nothing yet.
+                return []
+        return [
+            entry["name"].rpartition("/")[2] for entry in entries if entry["type"] == "directory"
+        ]
+
     def remove(self, key: str) -> None:  # docstring inherited
         with self._explained():
             check_exists(self.file_system, self._path(key))
