@@ -148,6 +148,22 @@ def test_a_failure_shows_in_the_log_of_its_container(make, new_kfp_server, stora
     assert storage.list_tasks(NAME, "*") == ["before"]
 
 
+def test_without_a_storage_results_are_read_from_the_artifacts(make, kfp_server, tmp_path):
+    root = keep({"a": [1, (2,)]}).set_name("Root")
+    account = Account(1).set_name("account")
+    given = root["a"][1], account.deposit(5).set_name("first"), root
+    run = make(*given).run()
+    with pytest.raises(LookupError, match="artifacts='s3://"):
+        run.results(TIMEOUT_S)
+    assert run.wait(TIMEOUT_S) == "SUCCEEDED", kfp_server.log(run.id)
+    place = tmp_path / "artifacts" / "the-road"
+    with pytest.raises(FileNotFoundError, match="no artifact 'result' of task 'root'"):
+        run.results(artifacts=str(place.parent))
+    place.mkdir(parents=True)
+    (place / run.id).symlink_to(kfp_server.artifacts(run.id))
+    assert run.results(artifacts=str(place.parent)) == [(2,), 6, {"a": [1, (2,)]}]
+
+
 def test_who_asks_has_to_say_who_he_is(make, new_kfp_server):
     server = new_kfp_server(token="right")
     w = make(keep(1).set_name("one"), host=f"{server.url}/")

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from functionfuse.backends.addons.kfpback._artifacts import ArtifactReader
 from functionfuse.backends.addons.kfpback._pipeline import Pipeline
 from functionfuse.errors import NodeError
 
@@ -36,6 +37,8 @@ class KFPRun:
         Where Kubeflow Pipelines answers.
     read_results
         Reads the results of the given nodes from the storage; None without one.
+    reader
+        Reads them from where the cluster keeps artifacts.
 
     Attributes
     ----------
@@ -48,12 +51,14 @@ class KFPRun:
         client: Any,
         run_id: str | None,
         host: str,
-        read_results: Callable[[], Any] | None,
+        read_results: Callable[[], list[Any]] | None,
+        reader: ArtifactReader,
     ) -> None:
         self.id = run_id
         self._client = client
         self._host = host.rstrip("/")
         self._read_results = read_results
+        self._reader = reader
 
     @property
     def url(self) -> str | None:
@@ -93,29 +98,50 @@ class KFPRun:
             pause = min(2 * pause, MAX_POLL_S)
         return state
 
-    def results(self, timeout: float | None = None) -> Any:
-        """Wait for the run and return what `LocalWorkflow.run` returns, from the storage.
+    def results(
+        self, timeout: float | None = None, *, artifacts: str | None = None, **options: Any
+    ) -> Any:
+        """Wait for the run and return what `LocalWorkflow.run` returns.
+
+        Parameters
+        ----------
+        timeout
+            As of `wait`.
+        artifacts
+            For a workflow without a storage: where the cluster keeps artifacts, if that can be
+            reached from here, as fsspec takes it: `"s3://mlpipeline/v2/artifacts"`, a folder, …
+        **options
+            Of that file system; for S3 `key`, `secret`, `endpoint_url`.
 
         Raises
         ------
         NodeError
             If the run did not succeed: its page has the logs, with the node's traceback.
         LookupError
-            If the workflow has no storage: its results are artifacts, on the run's page.
+            If the workflow has no storage, and where the artifacts are is not given.
+        FileNotFoundError
+            If a result is not there.
         TimeoutError
             As of `wait`.
         """
-        if self._read_results is None:
+        if self._read_results is None and artifacts is None:
             msg = (
-                "the workflow has no storage, so its results are only in the artifact store of "
-                f"the cluster, on the run's page ({self.url}): set a storage to have them here"
+                "the workflow has no storage, so its results are artifacts of the cluster, on the "
+                f"run's page ({self.url}): give results(artifacts='s3://…') their place, or set "
+                "a storage"
             )
             raise LookupError(msg)
         state = self.wait(timeout)
         if state != SUCCEEDED:
             msg = f"run {self.id} is {state}; what failed, and its traceback: {self.url}"
             raise NodeError(msg)
-        return self._read_results()
+        if self._read_results is not None:
+            values = self._read_results()
+        else:
+            assert self.id is not None
+            assert artifacts is not None
+            values = self._reader.read(self.id, artifacts, options)
+        return values[0] if len(values) == 1 else values
 
     def __repr__(self) -> str:
         return f"<KFP run {self.id} at {self.url}>" if self.id else "<KFP run: nothing to do>"

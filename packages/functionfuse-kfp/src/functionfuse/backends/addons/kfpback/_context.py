@@ -36,9 +36,13 @@ PYTHON = ".".join(platform.python_version_tuple()[:2])
 JUNK = (
     "**/.DS_Store",
     "**/.aws",
+    "**/.azure",
+    "**/.config/gcloud",
     "**/.docker",
     "**/.env",
+    "**/.env.*",
     "**/.git",
+    "**/.git-credentials",
     "**/.gnupg",
     "**/.hg",
     "**/.ipynb_checkpoints",

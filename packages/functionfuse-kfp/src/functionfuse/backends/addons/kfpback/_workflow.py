@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from functionfuse.arguments import take
+from functionfuse.backends.addons.kfpback._artifacts import ArtifactReader, Output
 from functionfuse.backends.addons.kfpback._cluster import KFPRun, connect, submit
 from functionfuse.backends.addons.kfpback._components import Component, make_components
 from functionfuse.backends.addons.kfpback._context import PYTHON, Context
@@ -238,11 +239,11 @@ class KFPWorkflow(BaseWorkflow):
     ) -> KFPRun:
         content = self._content(run, saves_of_plan(run.plan), None)
         read = None if self.storage is None else self._read_results
-        if not content.components:
-            return KFPRun(client, None, self.kfp_host, read)
-        pipeline = self._compile(content, self._published(engine, content))
-        run_id = submit(client, self.kfp_host, pipeline, self.workflow_name, experiment)
-        return KFPRun(client, run_id, self.kfp_host, read)
+        run_id = None
+        if content.components:
+            pipeline = self._compile(content, self._published(engine, content))
+            run_id = submit(client, self.kfp_host, pipeline, self.workflow_name, experiment)
+        return KFPRun(client, run_id, self.kfp_host, read, self._artifact_reader(content))
 
     def _content(self, run: Run, saves: Mapping[int, SaveSpec], reuse: str | None) -> _Content:
         functions = [node.function.func for node in self.graph.nodes]
@@ -311,9 +312,19 @@ class KFPWorkflow(BaseWorkflow):
             name, self.workflow_name, content.components, content.spec, template_of
         )
 
-    def _read_results(self) -> Any:
+    def _artifact_reader(self, content: _Content) -> ArtifactReader:
+        places = {
+            position: (component.name, name)
+            for component in content.components
+            for position, name in component.outputs.items()
+        }
+        leaves = [(self.graph.positions[leaf.node], leaf.keys) for leaf in self.graph.leaves]
+        outputs = [Output(*places[p], keys) for p, keys in leaves if p in places]
+        return ArtifactReader(clean_name(self.workflow_name, "workflow"), outputs)
+
+    def _read_results(self) -> list[Any]:
         assert self.storage is not None
-        values = [
+        return [
             take(
                 self.storage.read_task(
                     self.workflow_name, self.graph.names[self.graph.positions[leaf.node]]
@@ -322,7 +333,6 @@ class KFPWorkflow(BaseWorkflow):
             )
             for leaf in self.graph.leaves
         ]
-        return values[0] if len(values) == 1 else values
 
     def _check_place(self) -> None:
         if is_importing_script():
