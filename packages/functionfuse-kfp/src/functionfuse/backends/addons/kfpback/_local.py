@@ -6,21 +6,20 @@ one that failed, and stops all at the first failure.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pickle
 import tempfile
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from functionfuse.backends.addons.kfpback._components import Component
-from functionfuse.backends.addons.kfpback._errors import LOGGER, ImageError
+from functionfuse.backends.addons.kfpback._container import Container, limits
+from functionfuse.backends.addons.kfpback._errors import ImageError
 from functionfuse.backends.addons.kfpback._pipeline import Pipeline
 from functionfuse.backends.addons.kfpcontainer import OUTCOMES_VARIABLE, STORAGE
 from functionfuse.errors import NodeError
@@ -34,7 +33,6 @@ from functionfuse.worker import Outcome
 
 __all__ = ["run_locally"]
 
-LINES_SHOWN = 15
 SECRET_VARIABLES = ("AWS_",)
 """Beginnings of the variables that a storage may take its credentials from."""
 
@@ -97,7 +95,7 @@ class _Local:
         self._components = {component.name: component for component in components}
         self._storage = storage
         self._folder = folder
-        self._containers: set[Any] = set()
+        self._containers: set[Container] = set()
         self._is_stopped = False
         self._error: BaseException | None = None
         self._has_lost = False
@@ -131,7 +129,7 @@ class _Local:
         finally:
             self._is_stopped = True
             for container in list(self._containers):  # Only after Ctrl-C are there any.
-                _kill(container)
+                container.kill()
             executor.shutdown(cancel_futures=True)
         if self._error is not None:
             raise self._error
@@ -169,41 +167,29 @@ class _Local:
         outcomes.unlink(missing_ok=True)
         label = f"exec-{name}"
         spec = self._pipeline.spec["deploymentSpec"]["executors"][label]["container"]
-        container = self._client.containers.create(
+        platform = self._pipeline.platform.get("platforms", {}).get("kubernetes", {})
+        options = platform.get("deploymentSpec", {}).get("executors", {}).get(label, {})
+        deadline = options.get("activeDeadlineSeconds")
+        container = Container(
+            self._client,
             spec["image"],
             [*spec["command"], *self._arguments(name, spec["args"])],
             environment={**self._environment(spec), OUTCOMES_VARIABLE: str(outcomes)},
             volumes=self._volumes(),
             network_mode="host",
             user=f"{os.getuid()}:{os.getgid()}",
-            **_limits(spec.get("resources", {})),
+            **limits(spec.get("resources", {})),
         )
         self._containers.add(container)
+        if self._is_stopped:
+            container.kill()
+        title = self._components[name].title
         try:
-            container.start()
-            if self._is_stopped:
-                _kill(container)
-            platform = self._pipeline.platform.get("platforms", {}).get("kubernetes", {})
-            options = platform.get("deploymentSpec", {}).get("executors", {}).get(label, {})
-            exit_code, lines = self._wait(container, name, options.get("activeDeadlineSeconds"))
+            exit_code, lines = container.run(title, float(deadline) if deadline else None)
         finally:
-            container.remove(force=True)
             self._containers.discard(container)
         reported = pickle.loads(outcomes.read_bytes()) if outcomes.exists() else ()
         return _Ended(exit_code, reported, lines, started)
-
-    def _wait(self, container: Any, name: str, deadline: str | None) -> tuple[int, list[str]]:
-        """Show what a container says until it ends; return its exit code and the last lines."""
-        title = self._components[name].title
-        lines: list[str] = []
-        timer = _Killer(container, float(deadline)) if deadline else None
-        for line in _lines(container.logs(stream=True, follow=True)):
-            LOGGER.info("[%s] %s", title, line)
-            lines = [*lines[1 - LINES_SHOWN :], line]
-        exit_code: int = container.wait()["StatusCode"]
-        if timer is not None and timer.stop():
-            lines.append(f"ended after its timeout of {deadline} s")
-        return exit_code, lines
 
     def _arguments(self, name: str, arguments: Sequence[str]) -> list[str]:
         """Put paths, and the executor's input, in the places that KFP would put them in."""
@@ -301,58 +287,10 @@ class _Local:
         return results
 
 
-class _Killer:
-    """Ends a container that runs for too long."""
-
-    def __init__(self, container: Any, seconds: float) -> None:
-        self._has_killed = False
-        self._container = container
-        self._timer = threading.Timer(seconds, self._kill)
-        self._timer.start()
-
-    def _kill(self) -> None:
-        self._has_killed = True
-        _kill(self._container)
-
-    def stop(self) -> bool:
-        """Stop waiting; tell whether the container was ended."""
-        self._timer.cancel()
-        return self._has_killed
-
-
-def _kill(container: Any) -> None:
-    from docker.errors import APIError
-
-    with contextlib.suppress(APIError):  # It has ended, or not begun.
-        container.kill()
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield whole lines, wherever the chunks of a container's log end."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line.decode(errors="replace").rstrip("\r")
-    if rest:
-        yield rest.decode(errors="replace")
-
-
 def _replace(argument: str, texts: Mapping[str, str]) -> str:
     """Replace the placeholder that an argument is, or ends in."""
     start = argument.find("{{$")
     return argument if start < 0 else argument[:start] + texts[argument[start:]]
-
-
-def _limits(resources: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a task's limits as Docker takes them: KFP counts processors, and memory in GB."""
-    limits: dict[str, Any] = {}
-    if "cpuLimit" in resources:
-        processors = min(float(resources["cpuLimit"]), os.cpu_count() or 1)
-        limits["nano_cpus"] = int(processors * 1e9)
-    if "memoryLimit" in resources:
-        limits["mem_limit"] = int(float(resources["memoryLimit"]) * 1e9)
-    return limits
 
 
 def _death(component: Component, ended: _Ended) -> Outcome:
