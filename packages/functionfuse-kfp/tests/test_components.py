@@ -113,6 +113,11 @@ def test_what_json_changes_is_a_pickle_in_the_image(value):
     assert components[0].nodes[0].args == [{"value": next(iter(values.pickles))}]
 
 
+def test_dictionaries_of_another_order_are_other_pickles():
+    _, values = made(keep({"a": (1,), "b": (2,)}), keep({"b": (2,), "a": (1,)}))
+    assert len(values.pickles) == 2
+
+
 def test_equal_literals_of_several_nodes_are_one_pickle():
     _, values = made(*[keep(("a", 1)) for _ in range(3)])
     assert len(values.pickles) == 1

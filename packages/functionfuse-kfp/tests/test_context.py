@@ -86,6 +86,7 @@ def test_a_storage_among_the_users_files_stays_outside(folder):
         ({"requirements.txt": "numpy\nfunctionfuse-core[kfp]>=0.2\n"}, "numpy\n"),
         ({"requirements.txt": "functionfuse_kfp == 1\nfunctionfuse\n"}, ""),
         ({"requirements.txt": "functionfusion\n"}, "functionfusion\n"),
+        ({"requirements.txt": "functionfuse-core==1 \\\n  --hash=sha256:1\na\n"}, "a\n"),
         (
             {"pyproject.toml": '[project]\ndependencies = ["numpy>=2", "functionfuse-core"]\n'},
             "numpy>=2\n",

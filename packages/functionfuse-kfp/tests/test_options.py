@@ -106,6 +106,7 @@ def test_the_last_options_of_a_node_hold():
     [
         ("me:pw", TypeError, "type str"),
         ({"user": PASSWORD}, ValueError, "'user'"),
+        ({"server": "registry"}, ValueError, "'registry' .*is no address to Docker"),
         ({"server": "a", "username": "me"}, ValueError, "username and password, or neither"),
         ({"server": "a", "username": "me", "password": 5}, TypeError, "password is none"),
     ],
@@ -124,6 +125,8 @@ def test_wrong_credentials_are_refused_without_showing_them(credentials, error, 
         ("localhost:5000", "localhost:5000/w"),
         ("docker.io", "docker.io/me/w"),
         ("", "docker.io/me/w"),
+        ("https://index.docker.io/v1/", "docker.io/me/w"),
+        ("ghcr.io/JohnDoe", "ghcr.io/johndoe/w"),
         ("docker.io/team", "docker.io/team/w"),
     ],
 )

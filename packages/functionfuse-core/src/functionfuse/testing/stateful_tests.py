@@ -104,6 +104,27 @@ class StatefulTests:
             "kept": "executed",
         }
 
+    def test_what_stands_between_calls_takes_the_saved_result_of_a_replayed_one(
+        self, backend: Any, storage: Any
+    ) -> None:
+        """r1 ─► kept ─► r2, where r1 and r2 are calls on one instance; kept and r2 are removed."""
+
+        def build() -> Any:
+            account: Any = Account(10)
+            r1 = account.receipt().set_name("r1")
+            kept = keep(r1[1]).set_name("kept")
+            r2 = account.receipt(kept).set_name("r2")
+            w = backend.make(r1, kept, r2, workflow_name=NAME)
+            w.set_storage(storage)
+            return w
+
+        r1, *_ = backend.run(build())
+        storage.remove_task(NAME, "kept")
+        storage.remove_task(NAME, "r2")
+        again = backend.run(build())
+        assert again[0] == r1
+        assert again[1] == r1[1]
+
     def test_changed_calls_execute_with_all_after_them(self, backend: Any, storage: Any) -> None:
         def build(amount: int) -> Any:
             account: Any = Account(0)

@@ -57,10 +57,10 @@ class ArtifactReader(NamedTuple):
             raise ImportError(msg, name="fsspec") from error
         file_system, path = fsspec.core.url_to_fs(root, **options)
         folder = f"{path.rstrip('/')}/{self.pipeline}/{run_id}"
-        found = {tuple(name.split("/")): name for name in file_system.find(folder)}
+        paths = sorted(file_system.find(folder))
         values = []
         for output in self.outputs:
-            names = [n for parts, n in found.items() if _is_of(parts, output)]
+            names = [name for name in paths if _is_of(name[len(folder) + 1 :], output)]
             if not names:
                 msg = f"{folder!r} has no artifact {output.name!r} of task {output.task!r}"
                 raise FileNotFoundError(msg)
@@ -69,5 +69,6 @@ class ArtifactReader(NamedTuple):
         return values
 
 
-def _is_of(parts: tuple[str, ...], output: Output) -> bool:
-    return parts[-1] == output.name and output.task in parts[:-1]
+def _is_of(path: str, output: Output) -> bool:
+    task, *_, name = path.split("/")
+    return (task, name) == (output.task, output.name)

@@ -24,7 +24,7 @@ from functionfuse.backends.addons.kfpcontainer import (
     dump_json,
     refer,
 )
-from functionfuse.node import MethodCall, Node
+from functionfuse.node import Construction, MethodCall, Node
 from functionfuse.pickling import find_all_unpicklable, named_arguments
 from functionfuse.plan import Action
 from functionfuse.run import Run
@@ -191,16 +191,20 @@ class _Builder:
         )
 
     def _origin(self, parent: int) -> Origin:
+        # First, since a saved call that is made again for its instance has another result now.
+        if self._plan.actions[parent] is Action.LOAD and not self._is_instance(parent):
+            return {"saved": _fields(self._run.stored(parent)[2])}
         if parent in self._indices:
             return {"node": self._indices[parent]}
-        if self._plan.actions[parent] is Action.LOAD:
-            return {"saved": _fields(self._run.stored(parent)[2])}
         if parent not in self._input_names:
             wanted = parameter_name(self._produced[parent][0]).lower()
             name = unique(wanted, {*self._inputs, *self._parameters}, "_")
             self._inputs[name] = self._produced[parent]
             self._input_names[parent] = name
         return {"artifact": self._input_names[parent]}
+
+    def _is_instance(self, position: int) -> bool:
+        return type(self._graph.nodes[position]) is Construction
 
     def _arguments(self, node: Node) -> tuple[list[Any] | None, dict[str, Any] | None]:
         if node.args is None:

@@ -213,7 +213,7 @@ def _requirements(folder: Path) -> str:
     """Return what is to be installed, without functionfuse, whose files are copied."""
     listed, project = folder / "requirements.txt", folder / "pyproject.toml"
     if listed.is_file():
-        lines = listed.read_text().splitlines()
+        lines = re.sub(r"\\\r?\n\s*", " ", listed.read_text()).splitlines()
     elif project.is_file():
         lines = _load_toml(project).get("project", {}).get("dependencies", [])
     else:

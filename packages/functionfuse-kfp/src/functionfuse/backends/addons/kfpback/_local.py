@@ -33,6 +33,9 @@ from functionfuse.worker import Outcome
 
 __all__ = ["run_locally"]
 
+HANDLE = ".storage"
+"""File of the storage's handle; no component has a name that begins so."""
+
 SECRET_VARIABLES = ("AWS_",)
 """Beginnings of the variables that a storage may take its credentials from."""
 
@@ -100,7 +103,7 @@ class _Local:
         self._error: BaseException | None = None
         self._has_lost = False
         if storage is not None:
-            (folder / "storage").write_bytes(pickle.dumps(storage))
+            (folder / HANDLE).write_bytes(pickle.dumps(storage))
 
     def run(self) -> Any:
         tasks = self._pipeline.spec["root"]["dag"]["tasks"]
@@ -163,7 +166,7 @@ class _Local:
             return _Ended(0, (), (), started)
         place = self._folder / name
         place.mkdir(exist_ok=True)
-        outcomes = place / "outcomes"
+        outcomes = place / ".outcomes"
         outcomes.unlink(missing_ok=True)
         label = f"exec-{name}"
         spec = self._pipeline.spec["deploymentSpec"]["executors"][label]["container"]
@@ -220,7 +223,7 @@ class _Local:
     def _volumes(self) -> dict[str, dict[str, str]]:
         volumes = {str(self._folder): {"bind": str(self._folder), "mode": "rw"}}
         if self._storage is not None:
-            handle = str(self._folder / "storage")
+            handle = str(self._folder / HANDLE)
             volumes[handle] = {"bind": STORAGE, "mode": "ro"}
         if isinstance(self._storage, FileStorage):
             root = self._storage.root
@@ -244,7 +247,7 @@ class _Local:
             action = plan.actions[position]
             if outcome.error is not None:
                 failed = True
-                if action is Action.LOAD:
+                if action is Action.LOAD and isinstance(outcome.error, LOSSES):
                     self._run.lose(position, outcome.error)
                     self._has_lost = True
                 else:
@@ -253,7 +256,8 @@ class _Local:
                 self._run.finish_elsewhere(position, outcome)
             elif action is Action.LOAD:
                 self._run.load_elsewhere(position, outcome)
-        if ended.exit_code and not failed:
+        told_nothing = not ended.reported and not self._is_over
+        if not failed and (ended.exit_code or told_nothing):
             self._fail(component.positions[0], _death(component, ended))
 
     def _ended(self, component: Component, future: Future[_Ended]) -> _Ended:
@@ -295,7 +299,10 @@ def _replace(argument: str, texts: Mapping[str, str]) -> str:
 
 def _death(component: Component, ended: _Ended) -> Outcome:
     """Return the failure of a container that told nothing."""
-    why = " (it was killed, perhaps for the memory it took)" if ended.exit_code == 137 else ""
+    why = {
+        0: " and told nothing of its nodes",
+        137: " (it was killed, perhaps for the memory it took)",
+    }.get(ended.exit_code, "")
     said = "\n".join(ended.lines)
     msg = f"the container of {component.title!r} ended with code {ended.exit_code}{why}:\n{said}"
     return Outcome(None, NodeError(msg), "", ended.started, time.time() - ended.started, None)

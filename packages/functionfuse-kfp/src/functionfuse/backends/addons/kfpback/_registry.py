@@ -56,7 +56,15 @@ class Registry:
         self.server, _, self._folder = server.rstrip("/").partition("/")
         if self.username and self.server in ("", "index.docker.io", HUB):
             self.server = HUB
-            self._folder = self._folder or self.username
+            is_address = self._folder in ("", "v1", "v2")  # As Docker itself writes the Hub's.
+            self._folder = self.username if is_address else self._folder
+        elif self.server and not _is_host(self.server):
+            msg = (
+                f"{self.server!r} as the server of registry_credentials is no address to Docker: "
+                "it has a dot or a port, such as 'registry.example' or 'registry:80'"
+            )
+            raise ValueError(msg)
+        self._folder = self._folder.lower()
 
     def __bool__(self) -> bool:
         return bool(self.server)
@@ -84,7 +92,7 @@ class Registry:
     def holds(self, image: str) -> bool:
         """Tell whether an image is in this registry."""
         first = image.partition("/")[0]
-        has_host = "/" in image and ("." in first or ":" in first or first == "localhost")
+        has_host = "/" in image and _is_host(first)
         return bool(self) and self.server == (first if has_host else HUB)
 
     def log_in(self, client: Any) -> None:
@@ -118,3 +126,8 @@ class Registry:
     def without_secrets(self, text: str) -> str:
         """Return a text in which the password, were it there, is not."""
         return text.replace(self._password, "***") if self._password else text
+
+
+def _is_host(text: str) -> bool:
+    """Tell whether Docker takes the first part of an image's name for a registry's address."""
+    return "." in text or ":" in text or text == "localhost"

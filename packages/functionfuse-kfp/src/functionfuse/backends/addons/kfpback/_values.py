@@ -66,7 +66,7 @@ class Values:
         parts: list[bytes] = []
         try:
             copies = map(_content, pickler.copies.values())
-            for part in (*_parts(value), pickler.places(), *copies):
+            for part in (*_parts(value), pickler.places(), pickler.key_orders, *copies):
                 digest = self._digests.digest(part)
                 if not digest.is_stable:
                     return None
@@ -92,10 +92,14 @@ class _Pickler(cloudpickle.Pickler):
         self.copies: dict[int, Any] = {}
         self._has_script = has_script
         self._met: list[Any] = []
+        self.key_orders: list[list[Any]] = []
+        """Of the dictionaries, whose order their digests leave out."""
 
     def persistent_id(self, value: Any) -> None:
         if isinstance(value, (FunctionType, type)):
             self._met.append(value)
+        elif type(value) is dict and len(value) > 1:
+            self.key_orders.append(list(value))
 
     def reducer_override(self, obj: Any) -> Any:
         if not isinstance(obj, (FunctionType, type)):

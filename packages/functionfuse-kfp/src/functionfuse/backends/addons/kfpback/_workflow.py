@@ -80,7 +80,7 @@ class KFPWorkflow(BaseWorkflow):
         super().__init__(*nodes, workflow_name=workflow_name)
         self.task_args: dict[int, Mapping[str, Any]] = {}
         """Options of tasks, by position; set them by `query(…).set_task_args`."""
-        self._pull_secret = PULL_SECRET
+        self._pull_secret: str | None = None
         self._storage_secret: dict[str, tuple[str, ...]] = {}
         self.set_baseimage(baseimage)
         self.set_registry_credentials(registry_credentials)
@@ -293,7 +293,8 @@ class KFPWorkflow(BaseWorkflow):
     def _compile(self, content: _Content, image: str, *, is_local: bool = False) -> Pipeline:
         templates: dict[int, TaskTemplate] = {}
         no_args: Mapping[str, Any] = {}
-        pull_secret = self._pull_secret if self._registry.has_credentials else None
+        usual = PULL_SECRET if self._registry.has_credentials else None
+        pull_secret = self._pull_secret or usual
         storage_secret = {} if self.storage is None else self._storage_secret
 
         def template_of(component: Component) -> TaskTemplate:

@@ -35,6 +35,7 @@ from functionfuse.storage.filestorage import FileKeeper
 from functionfuse.storage.format import Header, StoredResult, encode, write
 from functionfuse.storage.index import Saved
 from functionfuse.storage.keeper import Stamp
+from functionfuse.storage.lookup import describe_saved
 from functionfuse.worker import Destination, NodeCall, Outcome, run_node
 
 __all__ = ["Component", "Reported", "load_storage"]
@@ -173,7 +174,7 @@ class Component:
         except LOSSES as error:
             if isinstance(error, DamagedResultError):
                 # The next run finds it missing, and computes it.
-                _remove_if_there(self._storage, self._spec.workflow, task)
+                _remove_damaged(self._storage, self._spec.workflow, saved)
             raise LostResultError(task, error) from error
         outcome = Outcome(None, None, "", started, time.time() - started, None)
         self._reported.append(Reported(task, outcome))
@@ -206,9 +207,17 @@ def _open_artifact(path: str) -> StoredResult:
     return StoredResult(FileKeeper("/").read(os.path.relpath(path, "/")), path)
 
 
-def _remove_if_there(storage: Storage, workflow_name: str, name: str) -> None:
+def _remove_damaged(storage: Storage, workflow_name: str, saved: Saved) -> None:
+    """Remove a damaged result, but none that another run has put in its place."""
     with contextlib.suppress(FileNotFoundError):
-        storage.remove_task(workflow_name, name)
+        try:
+            header = storage.read_header(workflow_name, saved.task)
+        except DamagedResultError:
+            pass
+        else:
+            if describe_saved(header, saved.stamp).digest != saved.digest:
+                return
+        storage.remove_task(workflow_name, saved.task)
 
 
 def _failure(error: BaseException, started: float) -> Outcome:

@@ -17,7 +17,7 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from functionfuse.backends.addons.kfpcontainer._places import APP, VALUES
@@ -89,7 +89,7 @@ def describe_script(folder: Path) -> str | None:
     """
     main = sys.modules[MAIN]
     spec = getattr(main, "__spec__", None)
-    if spec is not None:
+    if spec is not None and spec.name != MAIN:
         name: str = spec.name
         return name
     file = getattr(main, "__file__", None)
@@ -178,7 +178,10 @@ def import_script(script: str | None) -> ModuleType:
 def _rename(module: ModuleType) -> None:
     """Let what a script defined pickle as it does in the driver: as `__main__`'s."""
     module.__name__ = MAIN
-    for value in list(vars(module).values()):
+    values = list(vars(module).values())
+    for value in values:
         for part in (value, getattr(value, "__wrapped__", None)):
-            if getattr(part, "__module__", None) == SCRIPT_NAME:
+            is_code = isinstance(part, (FunctionType, type))
+            if is_code and getattr(part, "__module__", None) == SCRIPT_NAME:
                 part.__module__ = MAIN
+                values += vars(part).values() if isinstance(part, type) else ()
