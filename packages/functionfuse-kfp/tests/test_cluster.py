@@ -160,7 +160,8 @@ def test_without_a_storage_results_are_read_from_the_artifacts(make, kfp_server,
     with pytest.raises(FileNotFoundError, match="no artifact 'result' of task 'root'"):
         run.results(artifacts=str(place.parent))
     place.mkdir(parents=True)
-    (place / run.id).symlink_to(kfp_server.artifacts(run.id))
+    (made,) = kfp_server.artifacts(run.id).iterdir()  # Named after pipeline and time.
+    (place / run.id).symlink_to(made)
     assert run.results(artifacts=str(place.parent)) == [(2,), 6, {"a": [1, (2,)]}]
 
 
