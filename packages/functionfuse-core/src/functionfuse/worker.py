@@ -15,7 +15,7 @@ from functionfuse.execution import Awaiter, execute
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
 
-__all__ = ["Destination", "NodeCall", "Outcome", "run_node"]
+__all__ = ["Destination", "NodeCall", "Outcome", "failure", "run_node"]
 
 _initialized_lock = threading.RLock()
 
@@ -113,11 +113,16 @@ def run_node(call: NodeCall, driver_pid: int | None, pickler: Any = pickle) -> O
         duration = time.perf_counter() - start
         if os.getpid() == driver_pid:
             return Outcome(None, error, "", started, duration, None)
-        import traceback
-
-        text = "".join(traceback.format_exception(error))
-        return Outcome(None, _portable(error, pickler), text, started, duration, None)
+        return failure(error, started, duration, pickler)
     return Outcome(value, None, "", started, duration, saved)
+
+
+def failure(error: BaseException, started: float, duration: float, pickler: Any) -> Outcome:
+    """Return the outcome of a failure, fit to travel to another process; see `Outcome`."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    return Outcome(None, _portable(error, pickler), text, started, duration, None)
 
 
 def _one_at_a_time(call: NodeCall) -> AbstractContextManager[Any]:

@@ -6,7 +6,8 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -210,26 +211,19 @@ def _unauthorized(host: str) -> PermissionError:
     return PermissionError(msg)
 
 
-class _api_errors:  # noqa: N801  A context manager.
+@contextmanager
+def _api_errors(host: str) -> Iterator[None]:
     """Turn what KFP's client raises into errors that say what to do."""
+    from kfp_server_api.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
 
-    def __init__(self, host: str) -> None:
-        self._host = host
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        if error is None:
-            return
-        from kfp_server_api.exceptions import ApiException
-        from urllib3.exceptions import HTTPError
-
-        if isinstance(error, ApiException):
-            if error.status in (401, 403):
-                raise _unauthorized(self._host) from None
-            msg = f"Kubeflow Pipelines at {self._host!r} refuses: {error.body or error.reason}"
-            raise RuntimeError(msg) from error
-        if isinstance(error, HTTPError):
-            msg = f"Kubeflow Pipelines at {self._host!r} does not answer: {error}"
-            raise ConnectionError(msg) from error
+    try:
+        yield
+    except ApiException as error:
+        if error.status in (401, 403):
+            raise _unauthorized(host) from None
+        msg = f"Kubeflow Pipelines at {host!r} refuses: {error.body or error.reason}"
+        raise RuntimeError(msg) from error
+    except HTTPError as error:
+        msg = f"Kubeflow Pipelines at {host!r} does not answer: {error}"
+        raise ConnectionError(msg) from error

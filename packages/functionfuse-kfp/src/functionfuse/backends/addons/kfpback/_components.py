@@ -86,8 +86,7 @@ def make_components(
     produced: dict[int, tuple[str, str]] = {}
     names: set[str] = set()
     groups = group_steps(plan)
-    group_of = {step: number for number, group in enumerate(groups) for step in group}
-    leaves_group = _positions_taken_outside(run, group_of)
+    leaves_group = _positions_taken_outside(run, groups)
     for group in groups:
         title = plan.graph.names[plan.order[group[0]]]
         name = unique(clean_name(title), names, "-")
@@ -99,10 +98,10 @@ def make_components(
     return components
 
 
-def _positions_taken_outside(run: Run, group_of: Mapping[int, int]) -> set[int]:
+def _positions_taken_outside(run: Run, groups: Sequence[Sequence[int]]) -> set[int]:
     """Return the nodes whose results leave their component, or are returned."""
     plan = run.plan
-    group_at = {plan.order[step]: number for step, number in group_of.items()}
+    group_at = {plan.order[step]: n for n, group in enumerate(groups) for step in group}
     outside = {p for p in plan.returned if p in group_at}
     for position, number in group_at.items():
         outside.update(
@@ -162,10 +161,9 @@ class _Builder:
     def _node(self, position: int, output: str | None, *, is_executed: bool) -> NodeSpec:
         node, name = self._graph.nodes[position], self._graph.names[position]
         func = node.function.func
-        reference = refer(func, script=self._script)
         initialize = self._run.initializers.get(position)
         try:
-            function = reference.text if reference else f"#{self._values.add(func)}"
+            function = refer(func, script=self._script) or f"#{self._values.add(func)}"
             args, kwargs = self._arguments(node)
             digest = None if initialize is None else self._values.add(initialize)
         except Exception as error:

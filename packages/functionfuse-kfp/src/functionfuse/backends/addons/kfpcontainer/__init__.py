@@ -13,7 +13,6 @@ from functionfuse.backends.addons.kfpcontainer._places import (
     VALUES,
 )
 from functionfuse.backends.addons.kfpcontainer._references import (
-    ModuleReference,
     describe_script,
     is_importing_script,
     refer,
@@ -34,7 +33,6 @@ __all__ = [
     "STORAGE",
     "VALUES",
     "ComponentSpec",
-    "ModuleReference",
     "NodeSpec",
     "Origin",
     "SaveSpec",

@@ -7,7 +7,6 @@ import json
 import os
 import pickle
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +27,7 @@ from functionfuse.backends.addons.kfpcontainer._spec import (
     NodeSpec,
     Origin,
 )
-from functionfuse.errors import DamagedResultError, NodeError
+from functionfuse.errors import DamagedResultError
 from functionfuse.saved import LOSSES
 from functionfuse.storage.base import Storage
 from functionfuse.storage.filestorage import FileKeeper
@@ -36,7 +35,7 @@ from functionfuse.storage.format import Header, StoredResult, encode, write
 from functionfuse.storage.index import Saved
 from functionfuse.storage.keeper import Stamp
 from functionfuse.storage.lookup import describe_saved
-from functionfuse.worker import Destination, NodeCall, Outcome, run_node
+from functionfuse.worker import Destination, NodeCall, Outcome, failure, run_node
 
 __all__ = ["Component", "Reported", "load_storage"]
 
@@ -221,9 +220,4 @@ def _remove_damaged(storage: Storage, workflow_name: str, saved: Saved) -> None:
 
 
 def _failure(error: BaseException, started: float) -> Outcome:
-    text = "".join(traceback.format_exception(error))
-    try:
-        cloudpickle.loads(cloudpickle.dumps(error))
-    except Exception:  # Exceptions pickle by code of their own.
-        error = NodeError(f"{type(error).__qualname__}: {error}")
-    return Outcome(None, error, text, started, time.time() - started, None)
+    return failure(error, started, time.time() - started, cloudpickle)

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from functionfuse.backends.addons.kfpcontainer._places import APP, VALUES
 from functionfuse.decoration import keep_importable
@@ -26,7 +26,6 @@ from functionfuse.stateful import Method
 
 __all__ = [
     "SCRIPT_NAME",
-    "ModuleReference",
     "describe_script",
     "import_script",
     "is_importing_script",
@@ -44,14 +43,7 @@ SCRIPT_NAME = "__mp_main__"
 _importing = False
 
 
-class ModuleReference(NamedTuple):
-    """A function that can be imported."""
-
-    module: str
-    text: str
-
-
-def refer(func: Callable[..., Any], *, script: str | None) -> ModuleReference | None:
+def refer(func: Callable[..., Any], *, script: str | None) -> str | None:
     """Return the reference to a function; None if it has to be pickled.
 
     Parameters
@@ -62,7 +54,7 @@ def refer(func: Callable[..., Any], *, script: str | None) -> ModuleReference | 
         Where `__main__` is, as `describe_script` returned it.
     """
     if isinstance(func, Method):
-        return ModuleReference("", f".{func.name}")
+        return f".{func.name}"
     keep_importable(func)
     module = getattr(func, "__module__", None)
     qualname = getattr(func, "__qualname__", "")
@@ -71,7 +63,7 @@ def refer(func: Callable[..., Any], *, script: str | None) -> ModuleReference | 
     found: Any = sys.modules.get(module)
     for part in qualname.split("."):
         found = getattr(found, part, None)
-    return ModuleReference(module, f"{module}:{qualname}") if found is func else None
+    return f"{module}:{qualname}" if found is func else None
 
 
 def describe_script(folder: Path) -> str | None:
