@@ -187,21 +187,24 @@ class BaseWorkflow:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.workflow_name!r} of {len(self.graph)} nodes>"
 
-    def _run(
+    def run_plan(
         self,
         follow: Callable[[Run], Any],
         reuse: str,
         on_error: str,
+        progress: bool | None = None,
         *,
         gives_results: bool = True,
     ) -> Any:
         """Plan a run and have a backend follow the plan; again if a saved result is damaged.
 
+        This is what the `run` of a backend calls.
+
         Parameters
         ----------
         follow
             Takes the plan's steps and returns what the run returns.
-        reuse, on_error
+        reuse, on_error, progress
             As given to `run`.
         gives_results
             Whether the given nodes' results are needed.

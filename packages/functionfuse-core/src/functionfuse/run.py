@@ -62,6 +62,8 @@ class Run:
         What became of each node so far.
     blocked
         Positions of nodes that failed or can't run because of one that did.
+    running
+        Positions of nodes that workers have now; none while nodes run one after the other.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class Run:
         self._continues = on_error == "continue"
         self._failures: dict[int, Exception] = {}
         self.blocked: set[int] = set()
+        self.running: set[int] = set()
 
     def begin(self, plan: Plan) -> None:
         """Start following a plan: the first, or another after a result turned out damaged."""
         self.plan = plan
+        self.running.clear()
         if self._saved is not None:
             skip, nbytes = Action.SKIP, self._saved.stored_bytes
             self.record.note_skipped(
@@ -141,8 +145,13 @@ class Run:
         assert self._saved is not None
         return self._saved.place(self.graph.names[position])
 
+    def start_elsewhere(self, position: int) -> None:
+        """Take down that a worker has a node, until one of the methods below is called."""
+        self.running.add(position)
+
     def load_elsewhere(self, position: int, outcome: Outcome) -> None:
         """Take down that a node's saved result was loaded by a worker."""
+        self.running.discard(position)
         start = self.record.perf_counter(outcome.started)
         nbytes = self._stored_bytes(position)
         self.record.note_loaded(position, start, outcome.duration, nbytes)
@@ -186,6 +195,7 @@ class Run:
 
     def finish_elsewhere(self, position: int, outcome: Outcome) -> None:
         """Take down that a node was executed, and its result saved, by a worker."""
+        self.running.discard(position)
         nbytes = 0 if outcome.saved is None else self._note_saved(outcome.saved)
         start = self.record.perf_counter(outcome.started)
         self.record.note(position, EXECUTED, start, outcome.duration, nbytes)
@@ -199,6 +209,7 @@ class Run:
 
     def fail(self, position: int, error: BaseException, start: float) -> bool:
         """Take down that a node failed; tell whether its error is to be raised at once."""
+        self.running.discard(position)
         name = self.graph.names[position]
         add_note(error, f"node {name!r} of workflow {self._workflow_name!r} failed")
         self.record.note(position, State.FAILED, start, perf_counter() - start)

@@ -69,7 +69,7 @@ class LocalWorkflow(BaseWorkflow):
         Exception
             What a node raised, with a note that names the node.
         """
-        return self._run(self._follow, reuse, on_error)
+        return self.run_plan(self._follow, reuse, on_error)
 
     def set_executor(self, executor: Executor | None, *, max_pending: int | None = None) -> None:
         """Run the nodes in parallel from now on, each as soon as its parents are done.

@@ -190,12 +190,12 @@ class KFPWorkflow(BaseWorkflow):
             raise ValueError(msg)
         with shown_progress(), Engine(self._registry) as engine:
             if local:
-                return self._run(partial(self._follow_here, engine), reuse, on_error)
+                return self.run_plan(partial(self._follow_here, engine), reuse, on_error)
             self._check_storage_for_cluster()
             self._registry.log_in(engine.client)
             connected = connect(self.kfp_host, client)
             follow = partial(self._follow_on_cluster, engine, connected, experiment)
-            return self._run(follow, reuse, on_error)
+            return self.run_plan(follow, reuse, on_error)
 
     def compile(self, path: str | Path, *, reuse: str = "saved") -> None:
         """Build the image, and write the pipeline that Kubeflow Pipelines takes.

@@ -80,7 +80,7 @@ class PrefectWorkflow(BaseWorkflow):
             on_error: Literal["raise", "continue"] = "raise",
         ) -> Any:
             try:
-                return here.workflow._run(here.workflow._follow, reuse, on_error)
+                return here.workflow.run_plan(here.workflow._follow, reuse, on_error)
             except Exception as error:  # Nodes raise as they like.
                 if _has_retries_left():
                     raise  # Prefect 3.8 does not try again when a state is returned.

@@ -133,7 +133,7 @@ class RayWorkflow(BaseWorkflow):
             return None
 
         with _quiet:
-            return self._run(follow, reuse, on_error, gives_results=return_results)
+            return self.run_plan(follow, reuse, on_error, gives_results=return_results)
 
     def _warn_of_missing_resources(self) -> None:
         asked = {repr(args): args for args in self.remote_args.values()}
