@@ -16,6 +16,7 @@ ENGINES = ["functionfuse-ray", "functionfuse-prefect", "functionfuse-kfp"]
     ("extra", "packages"),
     [
         ("", [CORE]),
+        ("[progress]", [CORE]),
         ("[testing]", [CORE]),
         ("[storage]", [CORE, STORAGE]),
         ("[s3]", [CORE, STORAGE]),

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 
 from distributions import CORE, PACKAGES
 
-EXTRAS = {"ray", "prefect", "kfp", "s3", "storage", "dask", "all", "testing"}
+EXTRAS = {"ray", "prefect", "kfp", "s3", "storage", "dask", "all", "progress", "testing"}
 
 
 def metadata(wheel):

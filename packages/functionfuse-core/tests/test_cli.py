@@ -240,7 +240,9 @@ def test_a_choice_that_a_backend_has_not_is_refused(command):
     code, _, errors = command(
         "run", "cli_steps.py:model", "--backend", "graph", *options, "--reuse", "never"
     )
-    assert (code, "backend 'graph' has no choice of what is reused" in errors) == (2, True)
+    assert (code, "backend 'graph' does not take reuse='never'" in errors) == (2, True)
+    code, _, errors = command("run", "cli_steps.py:model", "--run-options", '{"local": true}')
+    assert (code, "backend 'local' does not take local=True" in errors) == (2, True)
 
 
 def test_a_missing_distribution_names_what_installs_it(command, monkeypatch):

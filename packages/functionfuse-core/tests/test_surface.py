@@ -31,7 +31,9 @@ SIGNATURES = {
     "backends.builtin.graphback.GraphWorkflow": "*nodes, workflow_name, doc_path",
     "backends.builtin.graphback.GraphWorkflow.run": "self",
     "backends.builtin.localback.LocalWorkflow": "*nodes, workflow_name",
-    "backends.builtin.localback.LocalWorkflow.run": "self, *, reuse='saved', on_error='raise'",
+    "backends.builtin.localback.LocalWorkflow.run": (
+        "self, *, reuse='saved', on_error='raise', progress=None"
+    ),
     "backends.builtin.localback.LocalWorkflow.set_executor": "self, executor, *, max_pending=None",
     "backends.plugins.InitializerPlugin": "func",
     "backends.plugins.PluginCollection": "plugins",

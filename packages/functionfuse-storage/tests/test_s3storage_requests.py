@@ -41,7 +41,8 @@ def test_a_second_run_lists_and_loads_the_leaf_only(s3_again, requests_of):
 
     first, requests = build()
     assert first.run() == 499 * 999
-    assert len(requests) == 1000 + 4  # Each result; probe, listing, no index, index.
+    # Each result; probe, listing, no index, index, record of the run, records there are.
+    assert len(requests) == 1000 + 6
     second, requests = build()
     assert second.run() == 499 * 999
     assert requests == [

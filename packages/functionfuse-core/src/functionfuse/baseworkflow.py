@@ -12,7 +12,8 @@ from functionfuse.errors import NoMatchWarning, warn
 from functionfuse.graph import Graph
 from functionfuse.node import Node
 from functionfuse.picture import draw, to_dot, to_mermaid, to_text
-from functionfuse.plan import Plan, check_reuse, make_full_plan
+from functionfuse.plan import Action, Plan, check_reuse, make_full_plan
+from functionfuse.progress import watched
 from functionfuse.record import RunRecord
 from functionfuse.registry import STORAGES
 from functionfuse.run import Run, check_on_error
@@ -48,6 +49,9 @@ class BaseWorkflow:
 
     _UNREACHABLE_KINDS: ClassVar[Collection[str]] = ()
     """Kinds of storages that this backend's workers can't use."""
+
+    _SHARES_TERMINAL: ClassVar[bool] = False
+    """Whether the engine writes to the terminal by itself while it runs."""
 
     def __init__(self, *nodes: Any, workflow_name: str) -> None:
         if not isinstance(workflow_name, str):
@@ -215,18 +219,33 @@ class BaseWorkflow:
             self.storage.new_workflow(self.workflow_name)
         saved = self._open_saved()
         initializers = self._initialize_plugins()
-        run = Run(self.graph, self.workflow_name, saved, on_error, initializers)
+        backend = type(self).__name__
+        run = Run(self.graph, self.workflow_name, saved, on_error, initializers, backend)
         self.last_run = run.record
+        self._begin(run, saved, reuse, gives_results=gives_results)
         try:
-            while True:
-                run.begin(self._make_plan(saved, reuse, run, gives_results=gives_results))
-                try:
-                    return follow(run)
-                except Replan:
-                    continue
+            with watched(run, progress, is_terminal_shared=self._SHARES_TERMINAL):
+                while True:
+                    try:
+                        return follow(run)
+                    except Replan:
+                        self._begin(run, saved, reuse, gives_results=gives_results)
         finally:
+            run.record.end()
             if saved is not None:
                 saved.write_index()
+                saved.keep_record(run.record)
+
+    def _begin(
+        self, run: Run, saved: SavedResults | None, reuse: str, *, gives_results: bool
+    ) -> None:
+        plan = self._make_plan(saved, reuse, run, gives_results=gives_results)
+        if saved is not None and Action.EXECUTE in plan.actions:
+            from functionfuse.why import reasons
+
+            found = reasons(plan, saved, reuse=reuse, logs=self._logs)
+            run.record.reasons = {**found, **run.record.reasons}
+        run.begin(plan)
 
     def plan(self, *, reuse: str = "saved") -> Plan:
         """Return what a run would do now, without running.

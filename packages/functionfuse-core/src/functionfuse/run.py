@@ -14,7 +14,7 @@ from functionfuse.arguments import take
 from functionfuse.errors import RemoteTraceback, add_note
 from functionfuse.graph import Graph
 from functionfuse.plan import Action, Plan
-from functionfuse.record import RunRecord, State
+from functionfuse.record import RunRecord
 from functionfuse.saved import Replan, SavedResults
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
@@ -23,7 +23,6 @@ from functionfuse.worker import Destination, Outcome
 __all__ = ["Run", "check_on_error"]
 
 ERROR_POLICIES = ("raise", "continue")
-EXECUTED = State.EXECUTED
 
 
 def check_on_error(on_error: str) -> None:
@@ -41,7 +40,7 @@ class Run:
     graph
         What runs.
     workflow_name
-        Its name, for messages.
+        Its name.
     saved
         The saved results, or None when nothing is saved.
     on_error
@@ -49,6 +48,8 @@ class Run:
         depend on what failed runs, then the first failure is raised.
     initializers
         What plugins call in the worker before a node, by position.
+    backend
+        The name of the class that runs it.
 
     Attributes
     ----------
@@ -73,13 +74,14 @@ class Run:
         saved: SavedResults | None,
         on_error: str,
         initializers: Mapping[int, Callable[[], Any]],
+        backend: str = "",
     ) -> None:
         self.graph = graph
         self.initializers = initializers
-        self.record = RunRecord(graph)
         self._workflow_name = workflow_name
         self._saved = saved
         self.has_storage = saved is not None
+        self.record = RunRecord(graph, workflow_name, backend, has_storage=self.has_storage)
         self._continues = on_error == "continue"
         self._failures: dict[int, Exception] = {}
         self.blocked: set[int] = set()
@@ -151,8 +153,7 @@ class Run:
 
     def load_elsewhere(self, position: int, outcome: Outcome) -> None:
         """Take down that a node's saved result was loaded by a worker."""
-        self.running.discard(position)
-        start = self.record.perf_counter(outcome.started)
+        start = self._end_elsewhere(position, outcome)
         nbytes = self._stored_bytes(position)
         self.record.note_loaded(position, start, outcome.duration, nbytes)
 
@@ -195,24 +196,26 @@ class Run:
 
     def finish_elsewhere(self, position: int, outcome: Outcome) -> None:
         """Take down that a node was executed, and its result saved, by a worker."""
-        self.running.discard(position)
+        start = self._end_elsewhere(position, outcome)
         nbytes = 0 if outcome.saved is None else self._note_saved(outcome.saved)
-        start = self.record.perf_counter(outcome.started)
-        self.record.note(position, EXECUTED, start, outcome.duration, nbytes)
+        self.record.note_executed(position, start, outcome.duration, nbytes)
 
     def fail_elsewhere(self, position: int, outcome: Outcome) -> bool:
         """Do what `fail` does for a node that failed in a worker."""
         assert outcome.error is not None
         if outcome.traceback:
             outcome.error.__cause__ = RemoteTraceback(outcome.traceback)
-        return self.fail(position, outcome.error, self.record.perf_counter(outcome.started))
+        return self.fail(position, outcome.error, self._end_elsewhere(position, outcome))
 
     def fail(self, position: int, error: BaseException, start: float) -> bool:
         """Take down that a node failed; tell whether its error is to be raised at once."""
+        import traceback
+
         self.running.discard(position)
         name = self.graph.names[position]
+        self.record.note_failed(position, start, perf_counter() - start)
+        self.record.errors[position] = "".join(traceback.format_exception(error))
         add_note(error, f"node {name!r} of workflow {self._workflow_name!r} failed")
-        self.record.note(position, State.FAILED, start, perf_counter() - start)
         if not self._continues or not isinstance(error, Exception):
             return True
         self._failures[position] = error
@@ -246,6 +249,13 @@ class Run:
                 add_note(error, f"the result of node {name!r} has no such item")
                 raise
         return values[0] if len(values) == 1 else values
+
+    def _end_elsewhere(self, position: int, outcome: Outcome) -> float:
+        """Take down that a worker is done with a node; return when it began with it."""
+        self.running.discard(position)
+        if outcome.worker:
+            self.record.workers[position] = outcome.worker
+        return self.record.perf_counter(outcome.started)
 
     def _note_saved(self, saved: Saved) -> int:
         assert self._saved is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from functionfuse.errors import ChangedNodesWarning, DamagedResultError, DamagedResultWarning, warn
 from functionfuse.graph import Graph
 from functionfuse.plan import Plan, make_plan
+from functionfuse.record import RunRecord, State
 from functionfuse.storage.base import Storage
 from functionfuse.storage.format import Header
 from functionfuse.storage.index import Saved
@@ -47,7 +48,7 @@ class SavedResults:
         listing = storage.list_saved(workflow_name)
         self._saved = listing.saved
         self._is_index_stale = not listing.is_indexed
-        self._damaged = listing.damaged
+        self._damaged: dict[str, Exception] = {**listing.damaged}
         self._has_warned = not warns
 
     def plan(
@@ -72,8 +73,12 @@ class SavedResults:
         """Tell whether a result is saved, as far as the listing says."""
         return name in self._saved
 
-    def damage(self, name: str) -> DamagedResultError | None:
-        """Return what is wrong with what is saved under a name, if the listing found it."""
+    def damaged(self) -> Collection[str]:
+        """Return the names under which something damaged is saved, as far as that is known."""
+        return self._damaged.keys()
+
+    def damage(self, name: str) -> Exception | None:
+        """Return what is wrong with what is saved under a name, if that is known."""
         return self._damaged.get(name)
 
     def headers(self, names: Iterable[str]) -> Mapping[str, Header]:
@@ -107,6 +112,7 @@ class SavedResults:
     def lose(self, name: str, error: Exception) -> None:
         """Warn of a result that turned out damaged or gone, and count on it no longer."""
         del self._saved[name]
+        self._damaged[name] = error
         self._is_index_stale = True
         self._warn_damaged(name, error)
 
@@ -126,12 +132,24 @@ class SavedResults:
         try:
             self._storage.write_index(self._workflow_name, self._saved.values())
         except OSError:
-            import logging
+            self._log("no index of workflow %r written")  # The next run reads headers instead.
 
-            # The next run reads headers instead.
-            logging.getLogger("functionfuse").warning(
-                "no index of workflow %r written", self._workflow_name, exc_info=True
-            )
+    def keep_record(self, record: RunRecord) -> None:
+        """Keep what a run did, if it executed or failed anything, for later reports."""
+        counts = record.counts()
+        if not counts[State.EXECUTED.value] and State.FAILED.value not in counts:
+            return
+        from functionfuse.report import summarize
+
+        try:
+            self._storage.records(self._workflow_name).keep(summarize(record))
+        except OSError:
+            self._log("no record of the run of workflow %r kept")
+
+    def _log(self, message: str) -> None:
+        import logging
+
+        logging.getLogger("functionfuse").warning(message, self._workflow_name, exc_info=True)
 
     def _warn_changed(self, plan: Plan) -> None:
         from functionfuse.why import what_changed

@@ -21,7 +21,10 @@ from functionfuse.storage.format import Header
 if TYPE_CHECKING:
     from functionfuse.saved import SavedResults
 
-__all__ = ["Explanation", "Explanations", "explain", "what_changed"]
+__all__ = ["Explanation", "Explanations", "explain", "reasons", "what_changed"]
+
+MOST_COMPARED = 100
+"""Of so many changed nodes a run reads the headers, to say what changed."""
 
 MOST_ROWS = 200
 """A notebook shows so many nodes."""
@@ -131,6 +134,37 @@ def explain(
     return Explanations(explainer.explain(position) for position in positions)
 
 
+def reasons(
+    plan: Plan, saved: SavedResults, *, reuse: str, logs: Collection[int]
+) -> dict[int, str]:
+    """Say in short why nodes execute although they could be saved, and which changes are ignored.
+
+    Only the headers of the first hundred changed nodes are read.
+
+    Parameters
+    ----------
+    plan, saved, reuse, logs
+        As for `explain`.
+
+    Returns
+    -------
+    dict
+        By position. Any other node executes since it is not saved, or does not since it is.
+    """
+    graph = plan.graph
+    changed = [position for position in plan.fingerprints if saved.has(graph.names[position])]
+    compared = changed[:MOST_COMPARED] if reuse != "never" else []
+    explainer = _Explainer(plan, compared, saved, reuse, logs)
+    found = dict.fromkeys(plan.changed, "saved already; reused by its name although it changed")
+    found |= dict.fromkeys(changed[len(compared) :], "changed")
+    damaged = [graph.by_name[name] for name in saved.damaged() if name in graph.by_name]
+    instances = [position for position, instance in graph.instances.items() if position == instance]
+    for position in (*compared, *logs, *damaged, *instances):
+        if plan.actions[position] is Action.EXECUTE:
+            found[position] = explainer.explain_briefly(position)
+    return found
+
+
 def what_changed(plan: Plan, position: int, header: Header) -> list[Change]:
     """Say what changed since the saved result of a node was made, that does not fit."""
     now = plan.fingerprints.get(position) or plan.changed[position]
@@ -194,6 +228,11 @@ class _Explainer:
             text += "; the call is made again for the instance"
         header = self._headers.get(name)
         return Explanation(name, action, reason, text, header, changed)
+
+    def explain_briefly(self, position: int) -> str:
+        """Return the reason for what happens to a node: what changed, or what else decides."""
+        _, text, changed = self._reason(position, self._plan.graph.names[position])
+        return "; ".join(map(str, changed)) or text
 
     def _reason(self, position: int, name: str) -> tuple[str, str, Sequence[Change]]:
         """Go through what decides in the order in which the plan does."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, NamedTuple
 
 from functionfuse.errors import NodeError
@@ -78,6 +79,8 @@ class Outcome(NamedTuple):
     duration: float
     """Seconds."""
     saved: Saved | None
+    worker: str = ""
+    """What ran the node, as people call it; "" if that is not known."""
 
 
 def run_node(call: NodeCall, driver_pid: int | None, pickler: Any = pickle) -> Outcome:
@@ -112,9 +115,9 @@ def run_node(call: NodeCall, driver_pid: int | None, pickler: Any = pickle) -> O
     except BaseException as error:
         duration = time.perf_counter() - start
         if os.getpid() == driver_pid:
-            return Outcome(None, error, "", started, duration, None)
-        return failure(error, started, duration, pickler)
-    return Outcome(value, None, "", started, duration, saved)
+            return Outcome(None, error, "", started, duration, None, _worker(driver_pid))
+        return failure(error, started, duration, pickler)._replace(worker=_worker(driver_pid))
+    return Outcome(value, None, "", started, duration, saved, _worker(driver_pid))
 
 
 def failure(error: BaseException, started: float, duration: float, pickler: Any) -> Outcome:
@@ -123,6 +126,21 @@ def failure(error: BaseException, started: float, duration: float, pickler: Any)
 
     text = "".join(traceback.format_exception(error))
     return Outcome(None, _portable(error, pickler), text, started, duration, None)
+
+
+def _worker(driver_pid: int | None) -> str:
+    """Return what people call this thread, process or process of another machine."""
+    if os.getpid() == driver_pid:
+        return threading.current_thread().name.replace("ThreadPoolExecutor-", "thread ")
+    process = f"process {os.getpid()}"
+    return process if driver_pid is not None else f"{_machine()} {process}"
+
+
+@cache
+def _machine() -> str:
+    import platform
+
+    return platform.node()
 
 
 def _one_at_a_time(call: NodeCall) -> AbstractContextManager[Any]:

@@ -35,16 +35,14 @@ def run(options: Namespace) -> None:
     """
     workflow_class = BACKENDS.find(options.backend)
     arguments = read_options(options.backend_options)
-    try:
-        inspect.signature(workflow_class).bind(workflow_name="", **arguments)
-    except TypeError as error:
-        msg = f"backend {options.backend!r} and --backend-options don't fit: {error}"
-        raise UsageError(msg) from error
+    _check_fit(workflow_class, {"workflow_name": "", **arguments}, options, "--backend-options")
+    run_arguments = _run_arguments(options)
+    given = ", ".join(f"{name}={value!r}" for name, value in run_arguments.items())
+    _check_fit(workflow_class.run, {"self": None, **run_arguments}, options, given)
     w = _make(workflow_class, options, **arguments)
-    policy = _reuse_argument(w, options)
     start = perf_counter()
     try:
-        result = w.run(**policy)
+        result = w.run(**run_arguments)
     except Exception as error:  # Nodes raise what they like.
         _report(w, perf_counter() - start, options)
         if notes(error):  # They name the node.
@@ -90,13 +88,24 @@ def _make(workflow_class: Any, options: Namespace, **arguments: Any) -> Any:
     w = workflow_class(*target.nodes, workflow_name=name, **arguments)
     if options.storage is not None:
         w.set_storage(find_storage(options.storage))
+    if options.log_nodes is not None:
+        w.log_nodes(options.log_nodes)
     return w
 
 
-def _reuse_argument(w: Any, options: Namespace) -> dict[str, str]:
-    if options.reuse is None:
-        return {}
-    if "reuse" not in inspect.signature(w.run).parameters:
-        msg = f"backend {options.backend!r} has no choice of what is reused: leave --reuse out"
-        raise UsageError(msg)
-    return {"reuse": options.reuse}
+def _run_arguments(options: Namespace) -> dict[str, Any]:
+    """Return what the run is given: the options that were, and no others."""
+    arguments = read_options(options.run_options)
+    if options.reuse is not None:
+        arguments["reuse"] = options.reuse
+    if options.progress:
+        arguments["progress"] = True
+    return arguments
+
+
+def _check_fit(called: Any, arguments: dict[str, Any], options: Namespace, given: str) -> None:
+    try:
+        inspect.signature(called).bind(**arguments)
+    except TypeError as error:
+        msg = f"backend {options.backend!r} does not take {given}: {error}"
+        raise UsageError(msg) from error

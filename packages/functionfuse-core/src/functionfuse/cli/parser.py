@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from functionfuse._version import __version__
-from functionfuse.cli import graphs, results
+from functionfuse.cli import graphs, reports, results
 from functionfuse.plan import REUSE_POLICIES
 
 __all__ = ["make_parser"]
@@ -34,6 +34,10 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--backend-options", metavar="JSON", default="{}", help="arguments of the backend's class"
     )
+    run.add_argument(
+        "--run-options", metavar="JSON", default="{}", help="arguments of the backend's run"
+    )
+    run.add_argument("--progress", action="store_true", help="show how far the run is")
     _add_json(run)
     run.set_defaults(command=graphs.run)
 
@@ -48,6 +52,25 @@ def make_parser() -> argparse.ArgumentParser:
     graph.add_argument("--format", choices=sorted(graphs.FORMATS), default="mermaid")
     graph.add_argument("--output", metavar="FILE", help="file to write (default: the terminal)")
     graph.set_defaults(command=graphs.draw)
+
+    report = commands.add_parser("report", help="write the report of a run with this storage")
+    _add_place(report)
+    report.add_argument("workflow", metavar="WORKFLOW")
+    report.add_argument(
+        "--run", metavar="TIME", help="its beginning, as --list tells (default: last)"
+    )
+    which_output = report.add_mutually_exclusive_group()
+    which_output.add_argument(
+        "--output",
+        metavar="FILE",
+        default="report.html",
+        help="page (default: %(default)s)",
+    )
+    which_output.add_argument("--list", action="store_true", help="list the runs instead")
+    which_output.add_argument(
+        "--json", action="store_true", help="print the record as JSON instead, for machines"
+    )
+    report.set_defaults(command=reports.report)
 
     ls = commands.add_parser("ls", help="list the workflows of a storage, or a workflow's results")
     _add_place(ls)
@@ -80,6 +103,11 @@ def _add_graph_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="FILE:NODE", help=NODE_HELP)
     parser.add_argument("--storage", metavar="STORAGE", help=STORAGE_HELP)
     parser.add_argument("--workflow-name", metavar="NAME", help="(default: the file's name)")
+    parser.add_argument(
+        "--log-nodes",
+        metavar="PATTERN",
+        help="names of nodes that always execute",
+    )
     parser.add_argument("--reuse", choices=REUSE_POLICIES, help="(default: saved)")
 
 

@@ -14,6 +14,7 @@ from functionfuse.storage.format import Buffer, Header, StoredResult, encode, wr
 from functionfuse.storage.index import Saved
 from functionfuse.storage.keeper import Keeper, Stamp
 from functionfuse.storage.lookup import INTERNAL_FOLDER, Lookup, describe_saved
+from functionfuse.storage.records import Records
 
 __all__ = ["Storage"]
 
@@ -303,6 +304,10 @@ class Storage(Lookup):
                     raise self._absence(workflow_name, name) from error
             if header is not None and header.persistent:
                 self._codec(folder).remove(header.persistent, header.files)
+
+    def records(self, workflow_name: str) -> Records:
+        """Return the records of a workflow's runs, which reports are drawn from."""
+        return Records(self._keeper, f"{INTERNAL_FOLDER}/{self._folder(workflow_name)}/runs")
 
     def remove_workflow(self, workflow_name: str) -> None:
         """Remove a workflow with all its results; nothing if it is absent."""

@@ -11,6 +11,7 @@ from functionfuse.testing.argument_tests import ArgumentTests
 from functionfuse.testing.error_tests import ErrorTests
 from functionfuse.testing.graph_tests import GraphTests
 from functionfuse.testing.plugin_tests import PluginTests
+from functionfuse.testing.record_tests import RecordTests
 from functionfuse.testing.reuse_tests import ReuseTests
 from functionfuse.testing.stateful_tests import StatefulTests
 from functionfuse.testing.why_tests import WhyTests
@@ -61,7 +62,14 @@ class Backend:
 
 
 class BackendTests(
-    GraphTests, ArgumentTests, ReuseTests, WhyTests, ErrorTests, StatefulTests, PluginTests
+    GraphTests,
+    ArgumentTests,
+    ReuseTests,
+    WhyTests,
+    RecordTests,
+    ErrorTests,
+    StatefulTests,
+    PluginTests,
 ):
     """What a run means, on every backend; inherit it and give the fixture `backend`.
 

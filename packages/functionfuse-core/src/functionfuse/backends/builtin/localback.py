@@ -9,7 +9,6 @@ from functionfuse.arguments import call
 from functionfuse.baseworkflow import BaseWorkflow
 from functionfuse.execution import UNSETTLED_TYPES, Awaiter, settle
 from functionfuse.plan import Action
-from functionfuse.record import State
 from functionfuse.run import Run
 
 if TYPE_CHECKING:
@@ -46,7 +45,9 @@ class LocalWorkflow(BaseWorkflow):
         self._executor: Executor | None = None
         self._max_pending: int | None = None
 
-    def run(self, *, reuse: str = "saved", on_error: str = "raise") -> Any:
+    def run(
+        self, *, reuse: str = "saved", on_error: str = "raise", progress: bool | None = None
+    ) -> Any:
         """Run the graph.
 
         Parameters
@@ -58,6 +59,10 @@ class LocalWorkflow(BaseWorkflow):
         on_error
             `"raise"` starts nothing more after a failure; `"continue"` runs all that does
             not depend on what failed, then raises the first failure.
+        progress
+            Whether to show how far the run is, on standard error: with rich (extra
+            `[progress]`) as bars in a terminal or notebook, otherwise as lines. None shows it
+            if the environment variable `FUNCTIONFUSE_PROGRESS` is `1`.
 
         Returns
         -------
@@ -69,7 +74,7 @@ class LocalWorkflow(BaseWorkflow):
         Exception
             What a node raised, with a note that names the node.
         """
-        return self.run_plan(self._follow, reuse, on_error)
+        return self.run_plan(self._follow, reuse, on_error, progress)
 
     def set_executor(self, executor: Executor | None, *, max_pending: int | None = None) -> None:
         """Run the nodes in parallel from now on, each as soon as its parents are done.
@@ -117,8 +122,8 @@ def _run_serially(run: Run, awaiter: Awaiter) -> list[Any]:
     """Take the plan's steps one after the other and return the results that are left."""
     nodes, parents, plan = run.graph.nodes, run.graph.parents, run.plan
     results: list[Any] = [None] * len(nodes)
-    note = run.record.note
-    load_action, execute_action, executed = Action.LOAD, Action.EXECUTE, State.EXECUTED
+    note_executed = run.record.note_executed
+    load_action, execute_action = Action.LOAD, Action.EXECUTE
     has_storage, initializers = run.has_storage, run.initializers
     for position, action, drops in zip(plan.order, plan.step_actions, plan.drops, strict=True):
         if action is load_action:
@@ -141,7 +146,7 @@ def _run_serially(run: Run, awaiter: Awaiter) -> list[Any]:
                     if has_storage:
                         value, nbytes = run.save(position, value, start, end)
                     results[position] = value
-                    note(position, executed, start, end - start, nbytes)
+                    note_executed(position, start, end - start, nbytes)
             except BaseException as error:
                 if run.fail(position, error, start):
                     raise

@@ -129,6 +129,8 @@ class _Scheduler:
             self._complete(step)
         else:
             self._pending[future] = step
+            if self._run.plan.step_actions[step] is Action.EXECUTE:
+                self._run.start_elsewhere(position)
             self._calls_pending += is_on_instance
             future.add_done_callback(self._done.put)
 

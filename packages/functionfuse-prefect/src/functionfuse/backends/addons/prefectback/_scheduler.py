@@ -193,6 +193,8 @@ class Scheduler:
         future: PrefectFuture[Any]
         future = self._runner.submit(task, parameters, dependencies={"parents": inputs})
         self._pending[future] = position, step
+        if step is not None and self._actions[step] is not Action.REPLAY:
+            self._run.start_elsewhere(position)
         self._note_submitted(position, future.task_run_id)
         future.add_done_callback(self._done.put)
         return future

@@ -68,20 +68,30 @@ class Result:
         How long it ran, in seconds.
     saved
         What is known of the saved result.
+    worker
+        What ran the node, as people call it.
     """
 
     # By weak references Prefect tells one result from another at the same address.
-    __slots__ = ("__weakref__", "duration", "saved", "started", "value")
+    __slots__ = ("__weakref__", "duration", "saved", "started", "value", "worker")
 
-    def __init__(self, value: Any, started: float, duration: float, saved: Saved | None) -> None:
+    def __init__(
+        self,
+        value: Any,
+        started: float,
+        duration: float,
+        saved: Saved | None,
+        worker: str = "",
+    ) -> None:
         self.value = value
         self.started = started
         self.duration = duration
         self.saved = saved
+        self.worker = worker
 
     def to_outcome(self) -> Outcome:
         """Return what a run is told, without the value."""
-        return Outcome(None, None, "", self.started, self.duration, self.saved)
+        return Outcome(None, None, "", self.started, self.duration, self.saved, self.worker)
 
 
 def make_task(options: Mapping[str, Any], *, is_saved: bool) -> Task[Any, Any]:
@@ -120,7 +130,7 @@ def _run(node_call: NodeCall, driver_pid: int) -> Result:
             # Not by its `__setattr__`: an exception may be frozen.
             vars(outcome.error)[_TRACEBACK] = outcome.traceback
         raise outcome.error
-    return Result(outcome.value, outcome.started, outcome.duration, outcome.saved)
+    return Result(outcome.value, outcome.started, outcome.duration, outcome.saved, outcome.worker)
 
 
 def traceback_of(error: BaseException) -> str:

@@ -46,6 +46,7 @@ class PrefectWorkflow(BaseWorkflow):
     """
 
     _UNREACHABLE_KINDS = ("ray",)
+    _SHARES_TERMINAL = True
 
     def __init__(self, *nodes: Any, workflow_name: str) -> None:
         super().__init__(*nodes, workflow_name=workflow_name)
@@ -58,7 +59,7 @@ class PrefectWorkflow(BaseWorkflow):
     def flow(self) -> Flow[Any, Any]:
         """The flow that runs this workflow; called, it returns what `run` returns.
 
-        Its parameters are `reuse` and `on_error`, as of `LocalWorkflow.run`.
+        Its parameters are `reuse`, `on_error` and `progress`, as of `LocalWorkflow.run`.
         """
         return self.generate_flow()
 
@@ -78,9 +79,11 @@ class PrefectWorkflow(BaseWorkflow):
         def run_workflow(
             reuse: Literal["saved", "unchanged", "never"] = "saved",
             on_error: Literal["raise", "continue"] = "raise",
+            progress: bool | None = None,
         ) -> Any:
             try:
-                return here.workflow.run_plan(here.workflow._follow, reuse, on_error)
+                follow = here.workflow._follow
+                return here.workflow.run_plan(follow, reuse, on_error, progress)
             except Exception as error:  # Nodes raise as they like.
                 if _has_retries_left():
                     raise  # Prefect 3.8 does not try again when a state is returned.
@@ -124,13 +127,15 @@ class PrefectWorkflow(BaseWorkflow):
         if self._flow is not None:
             vars(self._flow).update(vars(flow))  # Whoever holds the flow holds this one.
 
-    def run(self, *, reuse: str = "saved", on_error: str = "raise") -> Any:
+    def run(
+        self, *, reuse: str = "saved", on_error: str = "raise", progress: bool | None = None
+    ) -> Any:
         """Run the flow.
 
         Parameters
         ----------
-        reuse, on_error
-            As for `LocalWorkflow.run`.
+        reuse, on_error, progress
+            As for `LocalWorkflow.run`. Progress is shown as lines, between those of Prefect.
 
         Returns
         -------
@@ -144,7 +149,7 @@ class PrefectWorkflow(BaseWorkflow):
         """
         check_reuse(reuse)
         check_on_error(on_error)
-        return self.flow(reuse=reuse, on_error=on_error)
+        return self.flow(reuse=reuse, on_error=on_error, progress=progress)
 
     def _follow(self, run: Run) -> Any:
         context = FlowRunContext.get()

@@ -130,6 +130,7 @@ class Scheduler:
         task: Any = load.options(name=f"load {self._graph.names[position]}")
         self._results[position], outcome = task.remote(*self._run.stored(position))
         self._pending[outcome] = step
+        self._run.start_elsewhere(position)
 
     def _submit(self, step: int, position: int) -> None:
         if not (self._run.blocked and self._run.is_blocked(position)):
@@ -144,6 +145,8 @@ class Scheduler:
                 self._fail(position, error)
             else:
                 self._pending[outcome] = step
+                if is_execution:
+                    self._run.start_elsewhere(position)
                 if destination is not None and not saves_itself:
                     self._unsaved[step] = destination, result
                 if is_execution and position in self._needs:

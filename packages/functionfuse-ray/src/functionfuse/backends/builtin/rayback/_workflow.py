@@ -92,6 +92,7 @@ class RayWorkflow(BaseWorkflow):
         *,
         reuse: str = "saved",
         on_error: str = "raise",
+        progress: bool | None = None,
     ) -> Any:
         """Run the graph; when it returns, every node has run and every save is done.
 
@@ -101,8 +102,9 @@ class RayWorkflow(BaseWorkflow):
             Whether the given nodes' results are returned, for which they come to this process.
         max_pending_tasks
             How many nodes are submitted to Ray and unfinished at most; 0 for no limit.
-        reuse, on_error
-            As for `LocalWorkflow.run`; after a failure, running nodes are cancelled.
+        reuse, on_error, progress
+            As for `LocalWorkflow.run`; after a failure, running nodes are cancelled. Progress
+            counts all nodes whose parents are done as running, also those that wait for a CPU.
 
         Returns
         -------
@@ -133,7 +135,7 @@ class RayWorkflow(BaseWorkflow):
             return None
 
         with _quiet:
-            return self.run_plan(follow, reuse, on_error, gives_results=return_results)
+            return self.run_plan(follow, reuse, on_error, progress, gives_results=return_results)
 
     def _warn_of_missing_resources(self) -> None:
         asked = {repr(args): args for args in self.remote_args.values()}

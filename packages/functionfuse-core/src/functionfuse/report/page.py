@@ -1,0 +1,56 @@
+"""A report as one page of HTML, which needs no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from functionfuse.report.summary import FORMAT
+
+__all__ = ["write_page"]
+
+_PARTS = Path(__file__).parent
+
+
+def write_page(summary: Mapping[str, Any], path: str | Path) -> None:
+    """Write the report of a run.
+
+    Parameters
+    ----------
+    summary
+        As `summarize` makes it.
+    path
+        Of the page that is written.
+
+    Raises
+    ------
+    ValueError
+        If the summary is of another version of functionfuse, which wrote it otherwise.
+    OSError
+        If the page can't be written.
+    """
+    if summary.get("format") != FORMAT:
+        msg = (
+            f"this record of a run has format {summary.get('format')!r}, and this functionfuse "
+            f"reads {FORMAT}: it was kept by functionfuse {summary.get('functionfuse')}, which "
+            "draws it"
+        )
+        raise ValueError(msg)
+    parts = {
+        "{{title}}": escape(f"{summary['workflow']}: report of a run"),
+        "{{style}}": _part("page.css"),
+        "{{script}}": "\n".join(map(_part, ("page.js", "graph.js", "timeline.js", "table.js"))),
+        # Between the tags of a script only `<` could end it.
+        "{{data}}": json.dumps(summary).replace("<", r"\u003c"),
+    }
+    page = _part("page.html")
+    for mark, text in parts.items():
+        page = page.replace(mark, text, 1)
+    Path(path).write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
+
+
+def _part(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")
