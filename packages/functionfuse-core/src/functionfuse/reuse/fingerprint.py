@@ -180,10 +180,8 @@ class Fingerprints:
             return f"<parent {template.parent}>{path}"
         if kind is Pack:
             items = [self._text(item, is_named, code) for item in template.values]
-            if template.kind in (set, frozenset):
-                items.sort()
             keys = [self._text(key, is_named, code) for key in template.keys]
-            return f"{template.kind.__name__}({keys}, {items})"
+            return _written(template.kind, keys, items)
         if kind in ATOMS:
             text = repr(template)
             if len(text) <= SHOWN_CHARACTERS:
@@ -199,6 +197,21 @@ class Fingerprints:
         code += digest.code
         # A name says which result is meant, so chance differences don't count against it.
         return name if is_named and not digest.is_stable else f"{name} {digest.content.hex()}"
+
+
+def _written(kind: type, keys: Sequence[str], items: Sequence[str]) -> str:
+    """Write a container as it stands in code; other kinds than Python's own with their names."""
+    if kind is dict:
+        return (
+            "{" + ", ".join(f"{key}: {item}" for key, item in zip(keys, items, strict=True)) + "}"
+        )
+    if kind is list:
+        return f"[{', '.join(items)}]"
+    if kind is tuple:
+        return f"({', '.join(items)}{',' * (len(items) == 1)})"
+    if kind in (set, frozenset):
+        items = sorted(items)
+    return f"{kind.__name__}({', '.join(items)})"
 
 
 def _shown(text: str) -> str:

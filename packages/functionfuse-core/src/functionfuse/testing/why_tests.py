@@ -80,10 +80,7 @@ class WhyTests:
         why = build(2, other_token).why()
         assert [type(change).__name__ for change in why["data"].changes] == ["CodeChange"]
         ((change,), text) = why["model"].changes, str(why["model"])
-        assert (
-            str(change)
-            == "argument value was list([], ['<a node>', '1']), is list([], ['item', '2'])"
-        )
+        assert str(change) == "argument value was [<a node>, 1], is [item, 2]"
         assert text.startswith("load    model: saved on 20")
         assert text.endswith(f"reused by its name although it changed:\n          {change}")
         (message,) = [str(warning.message) for warning in caught]
