@@ -32,6 +32,7 @@ MODULES = {
     "prefect_flows": (16,),
     "s3": (17,),
     "kfp_pipelines": (18,),
+    "progress": (19,),
 }
 LIBRARIES = {
     "ray_runs": ("ray",),
