@@ -95,6 +95,21 @@ def test_what_became_of_nodes_colours_them():
     assert 'n2 [label="c"]' in w.to_dot()
 
 
+def test_a_function_has_the_colour_of_all_its_nodes_or_of_a_failure():
+    """300 x keep ─► total, 2 x fail: one fails, so the other is never reached."""
+    w = LocalWorkflow(
+        total([keep(i) for i in range(300)]), *[fail(i) for i in range(2)], workflow_name="w"
+    )
+    with pytest.raises(CustomError):
+        w.run()
+    assert stripped(w.to_mermaid())[-4:] == [
+        "classDef executed fill:#b7e4c7,color:#000",
+        "class f0,f1 executed",
+        "classDef failed fill:#ffb3b3,color:#000",
+        "class f2 failed",
+    ]
+
+
 def test_text_names_parents_and_ends_somewhere():
     step = workflow(lambda x: x)
     node = step(0).set_name("first")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from functionfuse.graph import Graph
@@ -56,7 +56,8 @@ def draw(graph: Graph, last_run: Mapping[str, NodeRun] | None = None) -> Drawing
     """Decide what is drawn: boxes for nodes, arrows from parents to children.
 
     Instances of stateful nodes are round; a dotted arrow says that one call follows another.
-    A graph of more than 200 nodes is drawn by function.
+    A graph of more than 200 nodes is drawn by function; what all nodes of a function did, or
+    that one failed, then colours its box.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def draw(graph: Graph, last_run: Mapping[str, NodeRun] | None = None) -> Drawing
         What became of its nodes in a run, which colours them; None leaves them plain.
     """
     if len(graph) > MOST_NODES:
-        return _by_function(graph)
+        return _by_function(graph, last_run)
     boxes, arrows = [], []
     for position, (node, name) in enumerate(zip(graph.nodes, graph.names, strict=True)):
         key = f"n{position}"
@@ -81,7 +82,7 @@ def draw(graph: Graph, last_run: Mapping[str, NodeRun] | None = None) -> Drawing
     return Drawing(boxes, arrows)
 
 
-def _by_function(graph: Graph) -> Drawing:
+def _by_function(graph: Graph, last_run: Mapping[str, NodeRun] | None) -> Drawing:
     functions = [node.function.qualname for node in graph.nodes]
     keys = {function: f"f{index}" for index, function in enumerate(dict.fromkeys(functions))}
     counts = Counter(functions)
@@ -90,8 +91,21 @@ def _by_function(graph: Graph) -> Drawing:
         for position in range(len(graph))
         for parent in graph.inputs[position]
     )
-    boxes = [Box(key, f"{function} x {counts[function]}") for function, key in keys.items()]
+    states: dict[str, set[State]] = {function: set() for function in keys}
+    for function, node in zip(functions, (last_run or {}).values(), strict=False):
+        states[function].add(node.state)
+    boxes = [
+        Box(key, f"{function} x {counts[function]}", state=_common(states[function]))
+        for function, key in keys.items()
+    ]
     return Drawing(boxes, [Arrow(*ends, str(count)) for ends, count in edges.items()])
+
+
+def _common(states: Collection[State]) -> State:
+    """Return the state that a box of many nodes shows: a failure, or what they all have."""
+    if State.FAILED in states:
+        return State.FAILED
+    return next(iter(states)) if len(states) == 1 else State.PENDING
 
 
 def to_mermaid(drawing: Drawing) -> str:
