@@ -240,9 +240,12 @@ def test_always_read_gives_consumers_what_is_read_back(tmp_path, always_read):
     assert storage.list_tasks(NAME, "*") == ["count_trips_0000", "departed"]
 
 
-def test_a_save_is_tried_again_when_the_storages_process_died(tmp_path):
-    options = {"path": str(tmp_path / "results"), "remoteArgs": {"resources": {"_disk": 0.001}}}
-    storage = storage_factory({"kind": "ray", "options": options})
+@pytest.mark.parametrize(
+    ("kind", "options"), [("file", {}), ("ray", {"remoteArgs": {"resources": {"_disk": 0.001}}})]
+)
+def test_a_save_is_tried_again_when_its_process_died(tmp_path, kind, options):
+    options = {"path": str(tmp_path / "results"), **options}
+    storage = storage_factory({"kind": kind, "options": options})
     make(depart_deadly(tmp_path / "died").set_name("deadly"), storage=storage).run()
     assert (tmp_path / "died").exists()
     assert storage.list_tasks(NAME, "*") == ["deadly"]

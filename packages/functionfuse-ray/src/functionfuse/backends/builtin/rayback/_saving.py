@@ -1,21 +1,30 @@
-"""Saving results on a cluster, beside the nodes: it takes no CPU and nobody waits for it."""
+"""Saving results on a cluster, where they are, in processes beside those of the nodes."""
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import ray
 from ray.exceptions import RayActorError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from functionfuse.errors import WorkersLostError
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
 from functionfuse.storage.rayfilestorage import FileStorage
 from functionfuse.worker import Destination, Outcome
 
-__all__ = ["Saver"]
+__all__ = ["SUBMITTED_SAVES", "Saver"]
 
-SAVES_PER_CPU = 2
-"""Tasks that ask for no CPU would start any number of processes at once."""
+SAVES_AT_ONCE = 4
+"""How many results a process saves at once, in threads."""
+
+CPUS_PER_PROCESS = 8
+"""For so many CPUs of a machine it has a process that saves."""
+
+SUBMITTED_SAVES = 1000
+"""How many may wait for that: their results stay in Ray's object store."""
 
 
 class Saver:
@@ -29,14 +38,12 @@ class Saver:
 
     def __init__(self, storage: Storage) -> None:
         self._actor_storage = storage if isinstance(storage, FileStorage) else None
+        self._actors: dict[tuple[str, str, int], Any] = {}
+        """By Ray's job, which they end with, machine and number on it."""
+        self._processes: dict[str, int] = {}
+        self._turns = count()
 
-    def limit(self) -> int:
-        """Return how many saves may go on at once."""
-        if self._actor_storage is not None:
-            return 1000  # They queue for the actor's few threads.
-        return int(SAVES_PER_CPU * max(1, ray.cluster_resources().get("CPU", 1)))
-
-    def save(self, destination: Destination, value: Any, outcome: Outcome) -> Any:
+    def save(self, destination: Destination, value: Any, outcome: Outcome, machine: str) -> Any:
         """Save a result; return the reference of what is then known of it.
 
         Parameters
@@ -47,10 +54,13 @@ class Saver:
             The reference of the result.
         outcome
             What its worker told.
+        machine
+            Ray's id of the node where the result is.
         """
         name = f"save {destination.name}"
         if self._actor_storage is None:
-            return _save.options(name=name).remote(destination, value, outcome)
+            save = self._saving_actor(machine).save.options(name=name)
+            return save.remote(destination, value, outcome)
         actor = self._actor_storage.actor()
         return actor.call.options(name=name).remote(
             "save",
@@ -64,20 +74,42 @@ class Saver:
 
     def can_try_again(self, error: BaseException) -> bool:
         """Tell whether another try may save what failed; it will be in a process of its own."""
-        if self._actor_storage is None or not isinstance(error, RayActorError):
+        if not isinstance(error, RayActorError):
             return False
-        self._actor_storage.forget_actor()
+        if self._actor_storage is None:
+            self._actors.clear()
+        else:
+            self._actor_storage.forget_actor()
         return True
 
     def explain(self, error: BaseException) -> BaseException:
         """Return what a user can make of a failure to save."""
-        if isinstance(error, RayActorError) and self._actor_storage is not None:
+        if not isinstance(error, RayActorError):
+            return error
+        if self._actor_storage is not None:
             return self._actor_storage.loss(error)
-        return error
+        return WorkersLostError(f"the process that saves results died, twice: {error}")
+
+    def _saving_actor(self, machine: str) -> Any:
+        if machine not in self._processes:
+            self._processes = {node["NodeID"]: _process_count(node) for node in ray.nodes()}
+        number = next(self._turns) % self._processes.get(machine, 1)
+        key = ray.get_runtime_context().get_job_id(), machine, number
+        if key not in self._actors:
+            place = NodeAffinitySchedulingStrategy(machine, soft=True)
+            self._actors[key] = _SavingActor.options(scheduling_strategy=place).remote()
+        return self._actors[key]
 
 
-@ray.remote(num_cpus=0)
-def _save(destination: Destination, value: Any, outcome: Outcome) -> Saved:
-    """Save a result; Ray runs this near a large one."""
-    _, saved = destination.save(value, outcome.started, outcome.duration)
-    return saved
+def _process_count(node: dict[str, Any]) -> int:
+    return 1 + int(node["Resources"].get("CPU", 0)) // CPUS_PER_PROCESS
+
+
+@ray.remote(num_cpus=0, max_concurrency=SAVES_AT_ONCE)
+class _SavingActor:
+    """Saves what is made on a machine: a process for each save would take longer to start."""
+
+    def save(self, destination: Destination, value: Any, outcome: Outcome) -> Saved:
+        """Save a result."""
+        _, saved = destination.save(value, outcome.started, outcome.duration)
+        return saved

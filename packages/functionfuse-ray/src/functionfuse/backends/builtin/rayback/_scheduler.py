@@ -18,7 +18,7 @@ from ray.exceptions import RayTaskError
 
 from functionfuse.backends.builtin.rayback._calls import Calls
 from functionfuse.backends.builtin.rayback._cancelling import cancel_nodes
-from functionfuse.backends.builtin.rayback._saving import Saver
+from functionfuse.backends.builtin.rayback._saving import SUBMITTED_SAVES, Saver
 from functionfuse.backends.builtin.rayback._worker import is_of_returning, load
 from functionfuse.errors import add_note
 from functionfuse.plan import Action
@@ -46,6 +46,8 @@ class _Save(NamedTuple):
     result: Any
     """Its reference."""
     outcome: Outcome
+    machine: str
+    """Where the result is."""
     is_retry: bool = False
 
 
@@ -71,7 +73,6 @@ class Scheduler:
         self._actions = run.plan.step_actions
         self._calls = calls
         self._saver = saver
-        self._saves_at_once = 0 if saver is None else saver.limit()
         self._max_pending = max_pending
         self._needs = Needs(run.plan)
         self._results: list[Any] = [None] * len(run.graph)
@@ -178,26 +179,29 @@ class Scheduler:
             else:
                 ended.append((self._pending.pop(reference), end))
         for step, end in sorted(ended, key=lambda pair: pair[0]):
-            self._finish(step, pickle.loads(end) if isinstance(end, bytes) else end)
+            end, machine = pickle.loads(end) if isinstance(end, bytes) else (end, "")
+            self._finish(step, end, machine)
         self._start_saves()
 
-    def _finish(self, step: int, end: Outcome | Exception) -> None:
+    def _finish(self, step: int, end: Outcome | Exception, machine: str) -> None:
         position, action = self._order[step], self._actions[step]
         destination, result = self._unsaved.pop(step, (None, None))
         if isinstance(end, Exception):
             self._find_failure(position, action, end)
         elif destination is not None:
-            self._to_save.append(_Save(position, destination, result, end))
+            self._to_save.append(_Save(position, destination, result, end, machine))
         elif action is Action.EXECUTE:
             self._run.finish_elsewhere(position, end)
         elif action is Action.LOAD:
             self._run.load_elsewhere(position, end)
 
     def _start_saves(self) -> None:
-        while self._saver and self._to_save and len(self._saving) < self._saves_at_once:
+        while self._saver and self._to_save and len(self._saving) < SUBMITTED_SAVES:
             save = self._to_save.popleft()
             try:
-                reference = self._saver.save(save.destination, save.result, save.outcome)
+                reference = self._saver.save(
+                    save.destination, save.result, save.outcome, save.machine
+                )
             except Exception as error:  # The storage's machine is gone, say.
                 self._fail(save.position, error)
                 if self._error is not None:

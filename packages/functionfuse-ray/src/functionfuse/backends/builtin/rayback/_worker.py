@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +52,12 @@ def _run(func: Callable[..., Any], spec: Spec, values: list[Any]) -> tuple[Any, 
     outcome = run_node(call, None, cloudpickle)
     if outcome.error is not None:
         raise _traveller(outcome.error) from _cause(outcome)
-    return outcome.value, pickle.dumps(outcome._replace(value=None))
+    return outcome.value, pickle.dumps((outcome._replace(value=None), _machine()))
+
+
+@cache
+def _machine() -> str:
+    return ray.get_runtime_context().get_node_id()
 
 
 def _traveller(error: BaseException) -> BaseException:
