@@ -97,7 +97,9 @@ class Saver:
         key = ray.get_runtime_context().get_job_id(), machine, number
         if key not in self._actors:
             place = NodeAffinitySchedulingStrategy(machine, soft=True)
-            self._actors[key] = _SavingActor.options(scheduling_strategy=place).remote()
+            self._actors[key] = _SavingActor.options(
+                num_cpus=0, max_concurrency=SAVES_AT_ONCE, scheduling_strategy=place
+            ).remote()
         return self._actors[key]
 
 
@@ -105,11 +107,14 @@ def _process_count(node: dict[str, Any]) -> int:
     return 1 + int(node["Resources"].get("CPU", 0)) // CPUS_PER_PROCESS
 
 
-@ray.remote(num_cpus=0, max_concurrency=SAVES_AT_ONCE)
-class _SavingActor:
+class _Saving:
     """Saves what is made on a machine: a process for each save would take longer to start."""
 
     def save(self, destination: Destination, value: Any, outcome: Outcome) -> Saved:
         """Save a result."""
         _, saved = destination.save(value, outcome.started, outcome.duration)
         return saved
+
+
+# Of type Any: what Ray makes of classes has no types.
+_SavingActor: Any = ray.remote(_Saving)
