@@ -15,10 +15,11 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -27,6 +28,7 @@ from processes import free_port, started
 
 START_TIMEOUT_S = 60.0
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+LABEL = "functionfuse-tests-base"
 HOME = str(Path.home())
 """Where uv and pip have their settings and cache, whatever home a test has."""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -109,11 +111,28 @@ def registry(folder: Path, user: str, password: str) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-def base_image(client: Any, tag: str, packages: Sequence[str] = ()) -> None:
-    """Make an image of this Python, with pip, packages and a shell.
+@contextmanager
+def base_image(client: Any, name: str, packages: Sequence[str] = ()) -> Iterator[str]:
+    """Make an image of this Python, with pip, packages and a shell; give its tag.
 
     It has files of this machine, each where it is here: an interpreter finds its libraries so.
+    At the end it goes, and all that was built on it: images have the labels of their base.
     """
+    tag = f"functionfuse-tests/{name}:{VERSION}-{uuid4().hex}"
+    _import_image(client, tag, packages)
+    try:
+        yield tag
+    finally:
+        label, left = {"label": f"{LABEL}={tag}"}, None
+        while (images := client.images.list(all=True, filters=label)) and len(images) != left:
+            left = len(images)
+            for image in images:
+                # It went with one built on it, or has to wait for that.
+                with suppress(require("docker").errors.APIError):
+                    client.images.remove(image.id, force=True)
+
+
+def _import_image(client: Any, tag: str, packages: Sequence[str]) -> None:
     python = f"{sys.base_prefix}/bin/python{VERSION}"
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
     command = [python, "-I", "-c", ask]
@@ -149,6 +168,7 @@ def base_image(client: Any, tag: str, packages: Sequence[str] = ()) -> None:
         file.seek(0)
         path = f"{sys.base_prefix}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         changes = [f"ENV PATH={path}", f"ENV SSL_CERT_FILE={CERTIFICATES}", 'CMD ["python3"]']
+        changes.append(f"LABEL {LABEL}={tag}")
         repository, _, version = tag.rpartition(":")
         client.api.import_image_from_data(file, repository, version, changes)
     client.images.get(tag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from contextlib import ExitStack
 from textwrap import dedent
@@ -41,10 +42,9 @@ def docker_engine(tmp_path_factory):
 @pytest.fixture(scope="session")
 def base_image(docker_engine):
     """Return the tag of an image with this Python, pytest, numpy and s3fs."""
-    tag = f"functionfuse-tests/base:{docker_apart.VERSION}-{uuid4().hex}"
-    docker_apart.base_image(docker_engine, tag, ["pytest", "numpy", "s3fs"])
-    yield tag
-    docker_engine.images.remove(tag, force=True)
+    packages = ["pytest", "numpy", "s3fs"]
+    with docker_apart.base_image(docker_engine, "base", packages) as tag:
+        yield tag
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +94,31 @@ def project(tmp_path, monkeypatch):
         return module
 
     return write
+
+
+@pytest.fixture
+def run_script(docker_engine, base_image, tmp_path):
+    """Return a function that runs a script in a folder of its own."""
+    folder = tmp_path / "script"
+    folder.mkdir()
+
+    def run_script(text, *, start=subprocess.run, name="run.py"):
+        (folder / name).write_text(dedent(text))
+        command = [sys.executable, name, base_image, str(tmp_path / "storage")]
+        return start(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    return run_script
+
+
+@pytest.fixture
+def built(docker_engine, base_image):
+    """Return a function that gives the images that were built on the base image."""
+    filters = {"label": f"{docker_apart.LABEL}={base_image}"}
+    return lambda: {image.id for image in docker_engine.images.list(all=True, filters=filters)}
+
+
+@pytest.fixture
+def containers(docker_engine, base_image):
+    """Return a function that gives the containers of workflows of these tests, running or not."""
+    filters = {"label": f"{docker_apart.LABEL}={base_image}"}
+    return lambda: docker_engine.containers.list(all=True, filters=filters)

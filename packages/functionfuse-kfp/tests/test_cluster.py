@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from uuid import uuid4
 
 import pytest
@@ -165,13 +167,59 @@ def test_without_a_storage_results_are_read_from_the_artifacts(make, kfp_server,
     assert run.results(artifacts=str(place.parent)) == [(2,), 6, {"a": [1, (2,)]}]
 
 
-def test_who_asks_has_to_say_who_he_is(make, new_kfp_server):
+def test_a_log_node_is_read_from_the_artifacts_beside_what_is_saved(
+    make, new_kfp_server, storage, tmp_path
+):
+    server = new_kfp_server(secrets={"s3-login": LOGIN})
+
+    def run():
+        saved = keep(4).set_name("saved")
+        w = make(add(saved, 1).set_name("log"), saved, storage=storage, host=server.url)
+        w.set_storage_secret("s3-login")
+        w.log_nodes("log")
+        run = w.run()
+        assert run.wait(TIMEOUT_S) == "SUCCEEDED", server.log(run.id)
+        with pytest.raises(LookupError, match=r"results of 'log' are in no storage \(log nodes"):
+            run.results()
+        place = tmp_path / run.id / "the-road"
+        place.mkdir(parents=True)
+        (made,) = server.artifacts(run.id).iterdir()
+        (place / run.id).symlink_to(made)
+        return run, run.results(artifacts=str(place.parent))
+
+    first, results = run()
+    assert results == [5, 4]
+    assert storage.list_tasks(NAME, "*") == ["saved"]
+    again, results = run()
+    assert results == [5, 4]
+    assert titles(server, first) == ["log", "saved"]
+    assert titles(server, again) == ["log"]
+
+
+def test_a_client_of_ones_own_is_asked_before_anything_is_built_and_names_the_page(
+    make, kfp_server, monkeypatch
+):
+    w = make(keep(1).set_name("one"), host="http://nowhere.invalid")
+    client = kfp.Client(kfp_server.url, namespace="other")
+    run = w.run(client=client)
+    assert run.url == f"{kfp_server.url}/#/runs/details/{run.id}"
+    assert run.wait(TIMEOUT_S) == "SUCCEEDED", kfp_server.log(run.id)
+    monkeypatch.setattr("functionfuse.backends.addons.kfpback._image.Engine.build", None)
+    dead = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(ConnectionError, match=f"at '{dead}' does not answer"):
+        w.run(client=kfp.Client(dead, namespace="other"))
+
+
+def test_who_asks_has_to_say_who_he_is(make, new_kfp_server, monkeypatch):
     server = new_kfp_server(token="right")
+    wrong = kfp.Client(server.url, existing_token="wrong", namespace="other")
+    with monkeypatch.context() as patch:
+        patch.setattr("functionfuse.backends.addons.kfpback._image.Engine.build", None)
+        with pytest.raises(PermissionError, match=r"client=kfp\.Client"):
+            make(keep(1)).run(client=wrong)
     w = make(keep(1).set_name("one"), host=f"{server.url}/")
     with pytest.raises(PermissionError, match=r"client=kfp\.Client"):
         w.run()
-    with pytest.raises(PermissionError, match=r"client=kfp\.Client"):
-        w.run(client=kfp.Client(server.url, existing_token="wrong", namespace="other"))
     assert not server.runs
     run = w.run(client=kfp.Client(server.url, existing_token="right"))
     assert run.wait(TIMEOUT_S) == "SUCCEEDED", server.log(run.id)
@@ -197,6 +245,32 @@ def test_a_server_that_does_not_answer_is_told_before_anything_is_built(
 def test_a_server_that_is_another_is_told(make, s3_url):
     with pytest.raises(ConnectionError, match="not as Kubeflow Pipelines 2 does"):
         make(keep(1), host=s3_url).run()
+
+
+class LoginPage(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(b"<html>Who are you?")
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_page_to_log_in_is_told(make, docker_engine):
+    with ThreadingHTTPServer(("127.0.0.1", 0), LoginPage) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        with pytest.raises(ConnectionError, match=r"with a page \(text/html\).*client=kfp\.Client"):
+            make(keep(1), host=f"http://127.0.0.1:{server.server_port}").run()
+        client = kfp.Client(f"http://127.0.0.1:{server.server_port}", namespace="other")
+        with pytest.raises(ConnectionError, match=r"not as Kubeflow.*client=kfp\.Client"):
+            make(keep(1)).run(client=client)
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize("action", ["run", "compile"])

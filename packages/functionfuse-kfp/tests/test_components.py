@@ -148,6 +148,14 @@ def test_what_can_not_be_pickled_is_named():
         made(keep({"k": Lock()}).set_name("n"))
 
 
+def test_a_workflow_with_its_credentials_does_not_get_into_a_pickle():
+    """As a global of a notebook would that a function uses."""
+    w = KFPWorkflow(keep(1), workflow_name="w")
+    node = workflow(lambda: w.registry_credentials)().set_name("n")
+    with pytest.raises(TypeError, match=r"node 'n' can't go into an image.*its function"):
+        made(node)
+
+
 def test_a_function_is_named_where_it_can_be_imported_and_pickled_where_not():
     components, values = made(workflow(lambda x: x)(1), keep(2))
     references = [component.nodes[0].function for component in components]

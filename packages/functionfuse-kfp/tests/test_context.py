@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tarfile
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from functionfuse.backends.addons.kfpback._context import Context
+from functionfuse.backends.addons.kfpback._files import check_folder, folders_of
+from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import require
 
 require("docker")
@@ -79,6 +82,61 @@ def test_a_storage_among_the_users_files_stays_outside(folder):
     assert users(folder, left_out=[folder]) == {"steps.py", "results/w/node"}
 
 
+def test_a_storage_that_is_the_users_folder_leaves_the_files_in_it(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "src").mkdir()
+    (folder / "src" / "module.py").touch()
+    storage = FileStorage(".")
+    for name in ("this", "another w"):
+        storage.save(name, "node", 1)
+    storage.write_index("another w", [])
+    assert users(folder, left_out=folders_of(storage, "this")) == {"steps.py", "src/module.py"}
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "module.py").touch()
+    (folder / "package").symlink_to(other)
+    (folder / "again").mkdir()
+    (folder / "again" / "all").symlink_to(folder)
+    (other / "back").symlink_to(folder / "again")
+    (folder / "results").symlink_to(tmp_path_factory.mktemp("results"))
+    (folder / "results" / "node").touch()
+    (folder / "itself").symlink_to(folder / "itself")
+    (folder / "nowhere").symlink_to(folder / "absent")
+    made = users(folder, left_out=[folder / "results"])
+    assert made == {"steps.py", "package/module.py"}
+
+
+def test_what_can_not_be_read_is_told_unless_it_is_left_out(folder):
+    (folder / "closed").mkdir()
+    (folder / "closed" / "file").touch()
+    (folder / "closed").chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        folder.chmod(0o755)
+        for above in list(folder.parents)[:2]:
+            above.chmod(0o755)
+        os.seteuid(65534)
+    try:
+        with pytest.raises(PermissionError, match=r"'closed/' can't be read.*\.dockerignore"):
+            context(folder)
+    finally:
+        if is_root:
+            os.seteuid(0)
+    (folder / ".dockerignore").write_text("closed\n")
+    assert users(folder) == {"steps.py"}
+
+
+def test_nobody_means_to_ship_a_whole_machine_or_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    for place in (Path("/"), folder):
+        with pytest.raises(ValueError, match=f"it is '{place}': run the workflow in a folder"):
+            check_folder(place)
+    (folder / ".dockerignore").touch()
+    check_folder(folder)
+
+
 @pytest.mark.parametrize(
     ("files", "requirements"),
     [
@@ -104,6 +162,44 @@ def test_what_is_installed_is_listed_without_functionfuse(folder, files, require
     made = context(folder)
     assert made.requirements == requirements
     assert ("pip" in made.dockerfile) == bool(requirements)
+
+
+def test_requirements_that_others_include_are_listed_with_them(folder):
+    (folder / "more").mkdir()
+    (folder / "more" / "a.txt").write_text("numpy\n--requirement=b.txt\n")
+    (folder / "more" / "b.txt").write_text("scipy  # see docs/all\nfunctionfuse-core\n")
+    (folder / "requirements.txt").write_text("-r more/a.txt\n\n# and/or\npandas\n")
+    assert context(folder).requirements == "numpy\nscipy  # see docs/all\n\n# and/or\npandas\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-r absent.txt",
+        "-c constraints.txt",
+        "--constraint=constraints.txt",
+        "-e .",
+        "./package",
+        "wheels/a-1-py3-none-any.whl  # mine",
+        "a-1-py3-none-any.whl",
+        "package @ file:./package",
+        "--find-links wheels",
+    ],
+)
+def test_requirements_that_name_files_of_the_directory_are_refused(folder, line):
+    (folder / "requirements.txt").write_text(f"numpy\n{line}\n")
+    with pytest.raises(ValueError, match="names a file, and those of the directory") as caught:
+        context(folder)
+    assert repr(line) in str(caught.value)
+
+
+def test_requirements_that_name_files_of_the_base_image_and_addresses_are_listed(folder):
+    text = (
+        "--index-url https://example.com/simple\n--find-links /wheels\n-c /constraints.txt\n"
+        "-e git+https://example.com/a/b\na @ https://example.com/a.whl\n--no-index\nb[c]>=1 ; d\n"
+    )
+    (folder / "requirements.txt").write_text(text)
+    assert context(folder).requirements == text
 
 
 def test_requirements_are_installed_before_any_code_comes(folder):
@@ -151,7 +247,7 @@ def test_modules_are_looked_for_where_they_are_now(folder, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(folder / "src"), "/elsewhere", "", *sys.path])
     monkeypatch.chdir(folder)
     recipe = context(Path.cwd()).dockerfile
-    assert '"/functionfuse/app:/functionfuse/app/src:/functionfuse/lib"' in recipe
+    assert '"/functionfuse/app:/functionfuse/app/src:/functionfuse/lib"$' in recipe
 
 
 def test_names_of_folders_are_no_recipe(folder, monkeypatch):

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -20,10 +19,9 @@ NODES = 61
 
 @pytest.fixture(scope="module")
 def sklearn_image(docker_engine):
-    tag = f"functionfuse-tests/sklearn:{docker_apart.VERSION}-{uuid4().hex}"
-    docker_apart.base_image(docker_engine, tag, ["numpy", "scikit-learn>=1.6"])
-    yield tag
-    docker_engine.images.remove(tag, force=True)
+    packages = ["numpy", "scikit-learn>=1.6"]
+    with docker_apart.base_image(docker_engine, "sklearn", packages) as tag:
+        yield tag
 
 
 def test_the_classifiers_run_in_containers_and_are_loaded(sklearn_image, tmp_path):

@@ -3,11 +3,14 @@
 import json
 import platform
 import urllib.request
+from io import BytesIO
 
 import pytest
 
+import docker_apart
 from functionfuse.testing import require
 
+docker = require("docker")
 kfp = require("kfp")
 kubernetes = require("kfp.kubernetes")
 Refusal = require("kfp_server_api").ApiException
@@ -67,6 +70,17 @@ def test_base_image_runs_this_python(docker_engine, base_image):
     command = ["python", "-c", "import platform, numpy, pytest; print(platform.python_version())"]
     printed = docker_engine.containers.run(base_image, command, remove=True)
     assert printed.decode().strip() == platform.python_version()
+
+
+def test_what_is_built_on_a_base_image_goes_with_it(docker_engine):
+    with docker_apart.base_image(docker_engine, "short-lived") as tag:
+        recipe = f"FROM {tag}\nRUN true\nRUN ".encode()
+        docker_engine.images.build(fileobj=BytesIO(recipe + b"true"), tag="built:1", rm=True)
+        with pytest.raises(docker.errors.BuildError):
+            docker_engine.images.build(fileobj=BytesIO(recipe + b"false"), forcerm=True)
+        label = {"label": f"{docker_apart.LABEL}={tag}"}
+        assert docker_engine.images.list(filters=label)
+    assert not docker_engine.images.list(all=True, filters=label)
 
 
 def test_registry_takes_images_of_its_user_only(docker_engine, base_image, registry):

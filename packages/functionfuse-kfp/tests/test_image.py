@@ -21,6 +21,7 @@ from uuid import uuid4
 import pytest
 
 import docker_apart
+from functionfuse import workflow
 from functionfuse.backends.addons.kfpback import ImageError, KFPWorkflow
 from functionfuse.testing import require
 from functionfuse.testing.functions import keep
@@ -66,17 +67,19 @@ def base_with_wheel(docker_engine, base_image):
     archive.seek(0)
     tag = "functionfuse-tests/wheel:1"
     docker_engine.images.build(fileobj=archive, custom_context=True, tag=tag, rm=True)
-    yield tag
-    docker_engine.images.remove(tag, force=True)
+    return tag
 
 
 @pytest.fixture
 def compiled(base_image, tmp_path):
     """Return a function that compiles nodes; it returns the file and the name of the image."""
 
-    def compiled(*nodes, baseimage=base_image, name="image", storage=None, **credentials):
+    def compiled(
+        *nodes, baseimage=base_image, name="image", storage=None, task_args=(), **credentials
+    ):
         w = KFPWorkflow(*nodes, workflow_name=name, baseimage=baseimage)
         w.set_registry_credentials(credentials)
+        w.query().set_task_args(dict(task_args))
         if storage is not None:
             w.set_storage(storage)
         path = tmp_path / f"{uuid4().hex}.yaml"
@@ -148,8 +151,8 @@ def test_a_change_of_the_code_changes_only_the_last_layers(
     *steady, app, _ = before
     assert after[: len(steady)] == steady  # pip would have left other times of files.
     assert app not in after
-    command = ["python3", "-c", "import tiny, steps, functionfuse; print(functionfuse.__path__)"]
-    assert b"/functionfuse/lib" in docker_engine.containers.run(first, command, remove=True)
+    see = "import tiny, steps, functionfuse as f; assert '/functionfuse/lib' in f.__path__[0]"
+    docker_engine.containers.run(first, ["python3", "-c", see], remove=True)
 
 
 def test_requirements_that_can_not_be_installed_are_told(base_with_wheel, compiled, tmp_path):
@@ -225,6 +228,37 @@ def test_secrets_are_nowhere(
     assert found_storage  # So what is inside of layers can be found.
 
 
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("file", "'config/mine.ini'"),
+        ("parameter", "an argument of node 'it'"),
+        ("pickle", "an argument of a node"),
+        ("function", "a function that is pickled"),
+        ("options", "what set_task_args was given"),
+    ],
+)
+def test_a_password_that_would_go_into_the_image_is_refused_before_it_is_built(
+    built, registry, compiled, tmp_path, place, what
+):
+    password = registry.password
+    before = built()
+    node, options = keep(1), {}
+    if place == "file":
+        (tmp_path / "project" / "config").mkdir()
+        (tmp_path / "project" / "config" / "mine.ini").write_text(f"password={password}\n")
+    elif place == "options":
+        options["task_args"] = {"env": {"PASSWORD": password}}
+    elif place == "function":
+        node = workflow(lambda: password)()
+    else:
+        node = keep(password if place == "parameter" else (password,)).set_name("it")
+    with pytest.raises(ValueError, match=f"is in .*{what}.*read it from the env") as caught:
+        compiled(node, **vars(registry), **options)
+    assert password not in str(caught.value)
+    assert built() == before
+
+
 def files_in(archive):
     """Yield name and content of each file of an image's archive, in which layers are files."""
     with tarfile.open(fileobj=archive) as members:
@@ -233,15 +267,13 @@ def files_in(archive):
             yield member.name, gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
 
-def test_a_wrong_password_is_told_before_anything_is_built(
-    docker_engine, registry, compiled, project
-):
+def test_a_wrong_password_is_told_before_anything_is_built(built, registry, compiled, project):
     node = project(STEPS.format(uuid4().int)).shift(1)
-    before = {image.id for image in docker_engine.images.list(all=True)}
+    before = built()
     with pytest.raises(PermissionError, match="refuses the username and password") as caught:
         compiled(node, server=registry.server, username="robot", password="wrong one")
     assert "wrong one" not in str(caught.value)
-    assert {image.id for image in docker_engine.images.list(all=True)} == before
+    assert built() == before
 
 
 def test_a_registry_that_does_not_answer_is_told(docker_engine, compiled):
@@ -250,25 +282,47 @@ def test_a_registry_that_does_not_answer_is_told(docker_engine, compiled):
         compiled(keep(1), server=server, username="robot", password="p4ssw0rd")
 
 
+def test_a_registry_that_does_not_answer_is_told_before_anything_is_built(built, compiled):
+    before = built()
+    with pytest.raises(ConnectionError, match=r"can't be used: .*refused"):
+        compiled(keep(uuid4().hex), server=f"127.0.0.1:{free_port()}")
+    assert built() == before
+
+
+@pytest.mark.parametrize("path", [".", "absent/p.yaml", "steps.py/p.yaml"])
+def test_a_pipeline_that_can_not_be_written_is_told_before_anything_is_built(
+    project, monkeypatch, path
+):
+    monkeypatch.setattr("functionfuse.backends.addons.kfpback._image.Engine.__init__", None)
+    w = KFPWorkflow(project(STEPS.format(1)).shift(1), workflow_name="image")
+    with pytest.raises(OSError, match=f"can't be written to '{path}'.*in a folder that is there"):
+        w.compile(path)
+
+
 def test_a_registry_that_wants_credentials_gets_none(registry, compiled):
-    with pytest.raises(ImageError, match=r"can't be pushed.*auth"):
+    with pytest.raises(ImageError, match=r"can't push.*auth"):
         compiled(keep(1), server=registry.server)
 
 
 def test_a_base_image_that_is_nowhere_is_told(registry, compiled):
     base = f"{registry.server}/absent:1"
-    with pytest.raises(ImageError, match=r"neither here nor can it be pulled.*set_baseimage"):
+    with pytest.raises(ImageError, match=r"is not here: Docker can't pull.*set_baseimage"):
         compiled(keep(1), baseimage=base, **vars(registry))
 
 
-def test_a_base_image_is_pulled_with_the_credentials(docker_engine, registry, base_image, compiled):
+def test_a_base_image_is_pulled_with_the_credentials_and_that_shows(
+    docker_engine, registry, base_image, compiled, caplog
+):
     base = f"{registry.server}/folder/base:1"
     docker_engine.images.get(base_image).tag(base)
     login = {"username": registry.username, "password": registry.password}
     docker_engine.images.push(base, auth_config=login)
     docker_engine.images.remove(base)
+    caplog.set_level(logging.INFO)
     compiled(keep(1), baseimage=base, **vars(registry))
     docker_engine.images.remove(base)
+    pulled = caplog.text.partition("pulling the base image")[2].partition("building image")[0]
+    assert "already exists" in pulled or "pull complete" in pulled
 
 
 def test_python_is_the_one_that_runs(docker_engine, base_image, compiled):
@@ -297,7 +351,7 @@ def test_a_base_image_with_another_python_is_told(compiled, monkeypatch):
 
 
 def test_a_container_with_another_python_is_told(compiled, monkeypatch):
-    monkeypatch.setattr("functionfuse.backends.addons.kfpback._workflow.PYTHON", "3.99")
+    monkeypatch.setattr("functionfuse.backends.addons.kfpback._content.PYTHON", "3.99")
     with pytest.raises(ImageError, match=r"this image has Python 3\.\d+ .* made with 3\.99: give"):
         compiled(keep(1))
 
@@ -315,6 +369,51 @@ def test_what_can_not_be_found_in_the_image_is_told_before_it_is_pushed(
     with pytest.raises(ImageError, match=sentence):
         compiled(outside.shift(1), name="unpushed", **vars(registry))
     assert not is_known(registry, "unpushed")
+
+
+def test_the_check_has_the_environment_of_the_tasks(compiled, project, monkeypatch):
+    monkeypatch.setenv("NEEDED", "here")
+    module = project("import os\nNEEDED = os.environ['NEEDED']\n" + dedent(STEPS.format(1)))
+    compiled(module.shift(1), task_args={"env": {"NEEDED": "there"}})
+    with pytest.raises(ImageError, match=r"(?s)NEEDED = os\.environ.*shift.*: KeyError: 'NEEDED'"):
+        compiled(module.shift(1))
+
+
+def test_a_check_that_does_not_end_is_ended(containers, compiled, project, monkeypatch):
+    monkeypatch.setattr("functionfuse.backends.addons.kfpback._image.CHECK_TIMEOUT_S", 2.0)
+    text = "import os, time\nif os.path.exists('/functionfuse'):\n    time.sleep(60)\n"
+    module = project(text + dedent(STEPS.format(1)))
+    with pytest.raises(ImageError, match=r"ended after its timeout of 2 s"):
+        compiled(module.shift(1))
+    assert not containers()
+
+
+def test_modules_of_the_base_image_stay_where_it_finds_them_behind_the_users(
+    docker_engine, base_image, compiled, project
+):
+    recipe = (
+        f"FROM {base_image}\nENV PYTHONPATH='/with space:/more'\n"
+        "RUN mkdir '/with space' /more && echo 'N = 1' > '/with space/theirs.py' "
+        "&& echo 'N = 2' > /more/steps.py\n"
+    )
+    base = docker_engine.images.build(fileobj=io.BytesIO(recipe.encode()), rm=True)[0].id
+    _, image = compiled(project(STEPS.format(1)).shift(1), baseimage=base)
+    path = "/functionfuse/app:/functionfuse/lib:/with space:/more"
+    see = (
+        "import os, steps, theirs\n"
+        "assert (steps.__file__, theirs.N) == ('/functionfuse/app/steps.py', 1)\n"
+        f"assert os.environ['PYTHONPATH'] == {path!r}"
+    )
+    docker_engine.containers.run(image, ["python3", "-c", see], remove=True)
+
+
+def test_the_users_folders_are_everybodys(docker_engine, compiled, tmp_path):
+    (tmp_path / "project" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "project" / "a" / "b" / "data").write_text("x")
+    (tmp_path / "project" / "a").chmod(0o700)
+    _, image = compiled(keep(1))
+    command = ["sh", "-c", "cp a/b/data a/b/copy && mv a/b/copy a && test $(cat a/copy) = x"]
+    docker_engine.containers.run(image, command, user="65534:65534", remove=True)
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of Docker's client

@@ -1,25 +1,26 @@
-"""Containers of this machine: scripts, failures, options, and Ctrl-C."""
+"""Containers of this machine: failures, options, and Ctrl-C."""
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import traceback
 from textwrap import dedent
-from uuid import uuid4
 
 import pytest
 
 from functionfuse import workflow
 from functionfuse.backends.addons.kfpback import KFPWorkflow
 from functionfuse.errors import DamagedResultWarning, NodeError, notes
+from functionfuse.run import Run
 from functionfuse.storage.filestorage import FileStorage
 from functionfuse.testing import require
-from functionfuse.testing.functions import CustomError, add, fail, keep, token
+from functionfuse.testing.functions import Account, CustomError, add, fail, keep, token
 from functionfuse.testing.graph_tests import states
 from functionfuse.testing.reuse_tests import damage_result
 
@@ -91,134 +92,6 @@ def storage(tmp_path):
     return FileStorage(tmp_path / "storage")
 
 
-def containers(engine):
-    """Return the containers of workflows, running or not."""
-    return [
-        container
-        for container in engine.containers.list(all=True)
-        if any("functionfuse" in text for text in container.attrs["Config"]["Cmd"])
-    ]
-
-
-@pytest.fixture
-def run_script(docker_engine, base_image, tmp_path):
-    """Return a function that runs a script in a folder of its own."""
-    folder = tmp_path / "script"
-    folder.mkdir()
-
-    def run_script(text, *, start=subprocess.run):
-        (folder / "run.py").write_text(dedent(text))
-        command = [sys.executable, "run.py", base_image, str(tmp_path / "storage")]
-        return start(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    return run_script
-
-
-SCRIPT = """
-    import sys
-    from dataclasses import dataclass
-    from functionfuse import workflow
-    from functionfuse.backends.addons.kfpback import KFPWorkflow
-
-    @dataclass
-    class Point:
-        x: int
-
-    class OwnError(Exception):
-        pass
-
-    @workflow
-    def make(x):
-        return Point(x)
-
-    @workflow
-    def move(point, by):
-        assert isinstance(point, Point)
-        return Point(point.x + by.x)
-
-    @workflow
-    def fail(point):
-        raise OwnError(point.x)
-
-    @workflow
-    class Path:
-        def __init__(self, start):
-            self.points = [start]
-
-        def extend(self, point):
-            self.points.append(point)
-            return list(self.points)
-
-    double = workflow(lambda point: Point(2 * point.x))
-
-    def run(*nodes):
-        return KFPWorkflow(*nodes, workflow_name="script", baseimage=sys.argv[1]).run(local=True)
-
-    if __name__ == "__main__":
-        try:
-            run(fail(make(3)))
-        except OwnError as error:
-            print("failed with", error.args)
-        moved = move(make(1), Point(2))
-        path = Path(moved)
-        result = run(path.extend(double(moved)))
-        print(result, isinstance(result[0], Point))
-"""
-
-
-def test_what_a_script_defines_is_found_in_its_containers(run_script):
-    process = run_script(SCRIPT)
-    assert process.stdout.splitlines() == [
-        "failed with (3,)",
-        "[Point(x=3), Point(x=6)] True",
-    ], process.stderr
-    assert "raise OwnError(point.x)" in process.stderr  # What containers print is shown.
-
-
-def test_a_module_of_a_package_is_found_wherever_python_finds_it(base_image, tmp_path):
-    folder = tmp_path / 'it\'s my "$HOME"'
-    (folder / "package").mkdir(parents=True)
-    (folder / "package" / "names.py").write_text("NUMBER = 5\n")
-    script = SCRIPT.replace("OwnError(point.x)", "OwnError(NUMBER)")
-    text = dedent("    from .names import NUMBER\n" + script)
-    (folder / "package" / "run.py").write_text(text)
-    process = subprocess.run(
-        [sys.executable, "-m", "package.run", base_image],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-    )
-    assert process.stdout.startswith("failed with (5,)"), process.stderr
-    assert process.stdout.endswith("True\n"), process.stderr
-
-
-def test_what_is_typed_into_python_is_sent(base_image, tmp_path):
-    """So are the cells of a notebook."""
-    text = dedent(SCRIPT).replace("x: int", f'x: int\n    new = "{uuid4().hex}"')
-    process = subprocess.run(
-        [sys.executable, "-", base_image],
-        cwd=tmp_path,
-        input=text,
-        capture_output=True,
-        text=True,
-    )
-    assert process.stdout.startswith("failed with (3,)"), process.stderr
-    assert process.stdout.endswith("True\n"), process.stderr
-
-
-def test_a_script_that_runs_when_it_is_imported_is_told(run_script):
-    process = run_script(SCRIPT.partition("    if __name__")[0] + "    run(make(1))\n")
-    assert 'put what runs the workflow under `if __name__ == "__main__":`' in process.stderr
-    assert "building" not in process.stderr
-
-
-def test_a_script_whose_guard_does_not_guard_is_told(run_script):
-    text = SCRIPT.partition("    if __name__")[0] + "    NAME = '__main__'\n    run(make(1))\n"
-    process = run_script(text)
-    assert "this script runs its workflow when it is imported" in process.stderr
-
-
 def test_functions_that_can_not_be_imported_are_sent(make):
     words = ["a", "b"]
 
@@ -232,7 +105,7 @@ def test_functions_that_can_not_be_imported_are_sent(make):
     assert make(join(upper("x"))).run(local=True) == "X-a-b-c"
 
 
-def test_a_container_that_ends_early_says_what_it_said(make, steps, docker_engine):
+def test_a_container_that_ends_early_says_what_it_said(make, steps, containers):
     """Both nodes fail; the first failure is raised, and the other is told."""
     nodes = [steps.leave(9).set_name("leaver"), steps.leave(137).set_name("killed")]
     w = make(*nodes)
@@ -247,7 +120,7 @@ def test_a_container_that_ends_early_says_what_it_said(make, steps, docker_engin
         sentence = rf"(?s)container of 'it' ended with code {code}.*{said}"
         with pytest.raises(NodeError, match=sentence):
             make(node).run(local=True)
-    assert not containers(docker_engine)
+    assert not containers()
 
 
 def test_retries_run_a_container_again(make, steps, storage, tmp_path):
@@ -266,11 +139,11 @@ def test_options_hold_in_containers(make, steps, monkeypatch):
     assert w.run(local=True) == ["a $(b) {{c}}", None]
 
 
-def test_a_container_that_takes_too_long_is_ended(make, steps, docker_engine):
+def test_a_container_that_takes_too_long_is_ended(make, steps, containers):
     node = steps.sleep(30).set_name("sleeper")
     with pytest.raises(NodeError, match=r"(?s)'sleeper'.*its timeout of 1s? s"):
         make(node, task_args={"timeout": 1}).run(local=True)
-    assert not containers(docker_engine)
+    assert not containers()
 
 
 def test_what_nodes_print_is_shown(make, steps, caplog, capfd):
@@ -317,6 +190,72 @@ def test_a_failure_has_its_containers_traceback(make, storage):
     assert storage.list_tasks("conformance", "*") == ["before"]
 
 
+def test_an_error_whose_class_is_not_here_arrives_as_text(make, project, tmp_path, monkeypatch):
+    (tmp_path / "project" / "absent.py").write_text(
+        dedent("""
+            class StrangeError(Exception):
+                pass
+
+            def fail():
+                raise StrangeError("on purpose")
+        """)
+    )
+    steps = project("""
+        from functionfuse import workflow
+
+        @workflow
+        def call():
+            import absent
+            absent.fail()
+    """)
+    monkeypatch.setitem(sys.modules, "absent", None)
+    with pytest.raises(NodeError, match=r"absent\.StrangeError: on purpose") as caught:
+        make(steps.call().set_name("broken")).run(local=True)
+    assert any("'broken'" in note for note in notes(caught.value))
+    shown = "".join(traceback.format_exception(caught.value))
+    assert 'raise StrangeError("on purpose")' in shown
+
+
+def test_options_of_a_call_that_shares_its_instances_container_are_told(make):
+    account = Account(1).set_name("account")
+    w = make(account.deposit(1).set_name("call"), keep(1).set_name("other"))
+    w.query("other").set_task_args({"retries": 1})
+    w.query("account").set_task_args({"env": {"A": "b"}})
+    w.query("call").set_task_args({"retries": 2})
+    sentence = "set_task_args set for 'call' have no effect: .* container with 'account'"
+    with pytest.warns(UserWarning, match=sentence):
+        assert w.run(local=True) == [2, 1]
+
+
+def test_progress_shows_what_runs_and_what_is_done(make, steps, capfd):
+    nodes = [steps.say(f"text {i}").set_name(f"say {i}") for i in range(3)]
+    w = make(*nodes)
+    assert w.run(local=True, progress=True) == ["text 0", "text 1", "text 2"]
+    assert re.search(r"conformance: ended after .* s: 3 executed", capfd.readouterr().err)
+
+
+def test_what_containers_have_is_running_until_they_end(make, storage, monkeypatch):
+    """In the second run deposit is replayed for its instance, and nothing is told of it."""
+    runs, started = [], []
+    start = Run.start_elsewhere
+
+    def note(run, position):
+        start(run, position)
+        runs.append(run)
+        started.append(set(run.running))
+
+    monkeypatch.setattr(Run, "start_elsewhere", note)
+    account = Account(1)
+    account.deposit(1).set_name("deposit")
+    w = make(account.deposit(2).set_name("balance"), storage=storage)
+    for _ in range(2):
+        assert w.run(local=True) == 4
+        assert max(map(len, started)) == 3
+        assert not runs[-1].running
+        storage.remove_task("conformance", "balance")
+        started.clear()
+
+
 CONTROL_C = """
     import sys, time
     from functionfuse import workflow
@@ -340,7 +279,7 @@ CONTROL_C = """
 """
 
 
-def test_control_c_leaves_no_container_and_what_is_saved_stays(run_script, docker_engine, storage):
+def test_control_c_leaves_no_container_and_what_is_saved_stays(run_script, containers, storage):
     # What is started in the background ignores Ctrl-C, and so would its children.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -352,11 +291,11 @@ def test_control_c_leaves_no_container_and_what_is_saved_stays(run_script, docke
         while "sleeping" not in said:
             said = process.stderr.readline()
             assert said, process.wait()
-        assert containers(docker_engine)
+        assert containers()
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
     assert time.monotonic() - began < 15
     assert "KeyboardInterrupt" in said
-    assert not containers(docker_engine)
+    assert not containers()
     assert storage.list_tasks("script", "*") == ["quick"]

@@ -6,14 +6,15 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from functionfuse.backends.addons.kfpback._artifacts import ArtifactReader
 from functionfuse.backends.addons.kfpback._pipeline import Pipeline
+from functionfuse.backends.addons.kfpback._results import ResultReader
 from functionfuse.errors import NodeError
 
 __all__ = ["KFPRun", "connect", "submit"]
@@ -36,10 +37,8 @@ class KFPRun:
         Of Kubeflow Pipelines.
     host
         Where Kubeflow Pipelines answers.
-    read_results
-        Reads the results of the given nodes from the storage; None without one.
     reader
-        Reads them from where the cluster keeps artifacts.
+        Reads the results of the given nodes.
 
     Attributes
     ----------
@@ -47,18 +46,10 @@ class KFPRun:
         As given; None if every result was saved already and nothing was submitted.
     """
 
-    def __init__(
-        self,
-        client: Any,
-        run_id: str | None,
-        host: str,
-        read_results: Callable[[], list[Any]] | None,
-        reader: ArtifactReader,
-    ) -> None:
+    def __init__(self, client: Any, run_id: str | None, host: str, reader: ResultReader) -> None:
         self.id = run_id
         self._client = client
         self._host = host.rstrip("/")
-        self._read_results = read_results
         self._reader = reader
 
     @property
@@ -109,8 +100,9 @@ class KFPRun:
         timeout
             As of `wait`.
         artifacts
-            For a workflow without a storage: where the cluster keeps artifacts, if that can be
-            reached from here, as fsspec takes it: `"s3://mlpipeline/v2/artifacts"`, a folder, …
+            For what is not saved (a workflow without a storage, log nodes): where the cluster
+            keeps artifacts, if that can be reached from here, as fsspec takes it:
+            `"s3://mlpipeline/v2/artifacts"`, a folder, …
         **options
             Of that file system; for S3 `key`, `secret`, `endpoint_url`.
 
@@ -119,37 +111,33 @@ class KFPRun:
         NodeError
             If the run did not succeed: its page has the logs, with the node's traceback.
         LookupError
-            If the workflow has no storage, and where the artifacts are is not given.
+            If a result is not saved, and where the artifacts are is not given.
         FileNotFoundError
             If a result is not there.
         TimeoutError
             As of `wait`.
         """
-        if self._read_results is None and artifacts is None:
+        if artifacts is None and self._reader.unsaved:
+            names = ", ".join(map(repr, self._reader.unsaved))
             msg = (
-                "the workflow has no storage, so its results are artifacts of the cluster, on the "
-                f"run's page ({self.url}): give results(artifacts='s3://…') their place, or set "
-                "a storage"
+                f"the results of {names} are in no storage (log nodes never are) but artifacts of "
+                f"the cluster, on the run's page ({self.url}): give results(artifacts='s3://…') "
+                "their place, or set a storage"
             )
             raise LookupError(msg)
         state = self.wait(timeout)
         if state != SUCCEEDED:
             msg = f"run {self.id} is {state}; what failed, and its traceback: {self.url}"
             raise NodeError(msg)
-        if self._read_results is not None:
-            values = self._read_results()
-        else:
-            assert self.id is not None
-            assert artifacts is not None
-            values = self._reader.read(self.id, artifacts, options)
+        values = self._reader.read(self.id, artifacts, options)
         return values[0] if len(values) == 1 else values
 
     def __repr__(self) -> str:
         return f"<KFP run {self.id} at {self.url}>" if self.id else "<KFP run: nothing to do>"
 
 
-def connect(host: str, client: Any = None) -> Any:
-    """Return a client of Kubeflow Pipelines.
+def connect(host: str, client: Any = None) -> tuple[Any, str]:
+    """Return a client of Kubeflow Pipelines that answers, and the address of its page.
 
     Parameters
     ----------
@@ -166,29 +154,46 @@ def connect(host: str, client: Any = None) -> Any:
         If it wants to know who asks.
     """
     if client is not None:
-        return client
+        # The page's address is what it shows itself; it tells it nowhere else.
+        page = getattr(client, "_uihost", None) or host
+        page = page if "://" in page else f"http://{page}"
+        with _api_errors(page):
+            client.list_experiments(page_size=1)
+        return client, page
+    _probe(host)
+    import kfp
+
+    with warnings.catch_warnings(), _api_errors(host):
+        warnings.filterwarnings("ignore", "This client only works with", FutureWarning)
+        return kfp.Client(host=host), host
+
+
+def _probe(host: str) -> None:
+    """See soon who answers, for which KFP's client takes 25 seconds."""
     try:
         with urllib.request.urlopen(
             f"{host.rstrip('/')}/apis/v2beta1/healthz", timeout=CONNECT_TIMEOUT_S
-        ):
-            pass
+        ) as answer:
+            kind = answer.headers.get_content_type()
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             raise _unauthorized(host) from None
         msg = f"{host!r} answers, but not as Kubeflow Pipelines 2 does ({error}); see set_kfp_host"
         raise ConnectionError(msg) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         msg = (
             f"no Kubeflow Pipelines answers at {host!r} ({reason}): give its address with "
             "set_kfp_host, for a port that kubectl forwards such as 'http://localhost:8080'"
         )
         raise ConnectionError(msg) from None
-    import kfp
-
-    with warnings.catch_warnings(), _api_errors(host):
-        warnings.filterwarnings("ignore", "This client only works with", FutureWarning)
-        return kfp.Client(host=host)
+    if kind != "application/json":
+        msg = (
+            f"{host!r} answers, but with a page ({kind}), not as Kubeflow Pipelines 2 does: see "
+            "set_kfp_host; or, if one has to log in there, give a client that may, as in "
+            "run(client=kfp.Client(host=…, existing_token=…))"
+        )
+        raise ConnectionError(msg)
 
 
 def submit(client: Any, host: str, pipeline: Pipeline, name: str, experiment: str | None) -> str:
@@ -199,7 +204,13 @@ def submit(client: Any, host: str, pipeline: Pipeline, name: str, experiment: st
         made = client.create_run_from_pipeline_package(
             str(path), run_name=name, experiment_name=experiment
         )
-    run_id: str = made.run_id
+    run_id: str | None = made.run_id
+    if not run_id:  # KFP's client takes any answer, such as a page to log in.
+        msg = (
+            f"{host!r} answers, but not as Kubeflow Pipelines 2 does, and has made no run: give a "
+            "client for its API that may, as in run(client=kfp.Client(host=…, existing_token=…))"
+        )
+        raise ConnectionError(msg)
     return run_id
 
 

@@ -6,13 +6,14 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from functionfuse.backends.addons.kfpback._errors import LOGGER
+from functionfuse.backends.addons.kfpback._errors import LOGGER, ImageError, docker_errors
 
 __all__ = ["Container", "limits"]
 
-LINES_KEPT = 15
+LINES_KEPT = 30
 
 
 class Container:
@@ -20,6 +21,8 @@ class Container:
 
     Parameters
     ----------
+    title
+        What to call it.
     client
         Of the Docker Engine.
     image
@@ -28,19 +31,26 @@ class Container:
         What it runs.
     **options
         Of Docker's SDK.
+
+    Raises
+    ------
+    ImageError, ConnectionError
+        If Docker can't make it, or later run it.
     """
 
-    def __init__(self, client: Any, image: str, command: Sequence[str], **options: Any) -> None:
-        self._container = client.containers.create(image, list(command), **options)
+    def __init__(
+        self, title: str, client: Any, image: str, command: Sequence[str], **options: Any
+    ) -> None:
+        self._title = title
+        with self._errors():
+            self._container = client.containers.create(image, list(command), **options)
         self._is_killed = False
 
-    def run(self, title: str, deadline_s: float | None) -> tuple[int, list[str]]:
+    def run(self, deadline_s: float | None) -> tuple[int, list[str]]:
         """Start it, show what it says, wait for its end, and remove it.
 
         Parameters
         ----------
-        title
-            What to call it.
         deadline_s
             Seconds after which it is ended; None for never.
 
@@ -53,30 +63,33 @@ class Container:
         """
         timer = threading.Timer(deadline_s or 0.0, self.kill)
         lines: list[str] = []
-        try:
-            self._container.start()
-            if self._is_killed:  # Before it had begun.
-                self.kill()
-            if deadline_s is not None:
-                timer.start()
-            for line in _lines(self._container.logs(stream=True, follow=True)):
-                LOGGER.info("[%s] %s", title, line)
-                lines = [*lines[1 - LINES_KEPT :], line]
-            exit_code: int = self._container.wait()["StatusCode"]
-        finally:
-            timer.cancel()
-            self._container.remove(force=True)
+        with self._errors():
+            try:
+                self._container.start()
+                if self._is_killed:  # Before it had begun.
+                    self.kill()
+                if deadline_s is not None:
+                    timer.start()
+                for line in _lines(self._container.logs(stream=True, follow=True)):
+                    LOGGER.info("[%s] %s", self._title, line)
+                    lines = [*lines[1 - LINES_KEPT :], line]
+                exit_code: int = self._container.wait()["StatusCode"]
+            finally:
+                timer.cancel()
+                self._container.remove(force=True)
         if self._is_killed and deadline_s is not None:
             lines.append(f"ended after its timeout of {deadline_s:g} s")
         return exit_code, lines
 
     def kill(self) -> None:
         """End it."""
-        from docker.errors import APIError
-
         self._is_killed = True
-        with contextlib.suppress(APIError):  # It has ended, or not begun.
+        # It has ended, or not begun, or the one who runs it finds no engine either.
+        with contextlib.suppress(ImageError, ConnectionError), self._errors():
             self._container.kill()
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return docker_errors(f"run the container of {self._title!r}")
 
 
 def limits(resources: Mapping[str, Any]) -> dict[str, Any]:

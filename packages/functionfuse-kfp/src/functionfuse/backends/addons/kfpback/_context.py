@@ -22,47 +22,18 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 import cloudpickle
 
 import functionfuse
+from functionfuse.backends.addons.kfpback._files import users_files
+from functionfuse.backends.addons.kfpback._requirements import read_requirements
 from functionfuse.backends.addons.kfpcontainer import APP, LIBRARY, STORAGE, VALUES
 
 __all__ = ["PYTHON", "Context"]
 
 PYTHON = ".".join(platform.python_version_tuple()[:2])
-
-JUNK = (
-    "**/.DS_Store",
-    "**/.aws",
-    "**/.azure",
-    "**/.config/gcloud",
-    "**/.docker",
-    "**/.env",
-    "**/.env.*",
-    "**/.git",
-    "**/.git-credentials",
-    "**/.gnupg",
-    "**/.hg",
-    "**/.ipynb_checkpoints",
-    "**/.kube",
-    "**/.mypy_cache",
-    "**/.netrc",
-    "**/.nox",
-    "**/.pypirc",
-    "**/.pytest_cache",
-    "**/.ruff_cache",
-    "**/.ssh",
-    "**/.tox",
-    "**/.venv",
-    "**/*.pyc",
-    "**/__pycache__",
-    "**/node_modules",
-)
-"""What never goes into an image: caches, other Pythons, and where secrets usually are."""
-
-_OURS = re.compile(r"functionfuse([-_.][\w.-]+)?\s*($|[\[<>=!~;@ ])", re.IGNORECASE)
 
 _CHECK = (
     "import sys; v = '%d.%d' % sys.version_info[:2]; "
@@ -97,13 +68,12 @@ class Context:
         left_out: Sequence[Path],
     ) -> None:
         self._files: dict[str, Path | bytes] = {}
-        self.requirements = _requirements(folder)
+        self.requirements = read_requirements(folder)
         if self.requirements:
             self._files["requirements.txt"] = self.requirements.encode()
         self._add_folders("lib/functionfuse", map(Path, functionfuse.__path__))
         self._add_folders("lib/cloudpickle", map(Path, cloudpickle.__path__))
-        paths = list(_users_files(folder, left_out))
-        self._files.update({f"app/{path}": folder / path for path in paths})
+        self._files.update({f"app/{p}": folder / p for p in users_files(folder, left_out)})
         self._named = {f"values/{digest}": data for digest, data in values.items()}
         if storage is not None:
             self._files["storage"] = storage
@@ -118,6 +88,16 @@ class Context:
             for name, file in self._files.items()
             if name.startswith("app/") and isinstance(file, Path)
         )
+
+    def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what the user put into it: what to call each, and its content."""
+        for name, file in self._files.items():
+            if name.startswith("app/") and isinstance(file, Path):
+                yield repr(name.removeprefix("app/")), file.read_bytes()
+            elif isinstance(file, bytes):
+                yield f"the {name}", file
+        for data in self._named.values():
+            yield "an argument of a node, or in a function that is pickled", data
 
     def digest(self) -> str:
         """Return the digest of all of it: the tag of the image."""
@@ -134,10 +114,12 @@ class Context:
         """Return it as the archive that a Docker Engine builds from."""
         stream = tempfile.TemporaryFile()  # noqa: SIM115  The caller closes it.
         with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            for folder in ("app", "values"):
+            files = {**self._files, **self._named}
+            inner = {str(folder) for name in files for folder in PurePosixPath(name).parents}
+            for folder in sorted({"app", "values", *inner} - {"."}):
                 _add(archive, folder, None)
             _add(archive, "Dockerfile", self.dockerfile.encode())
-            for name, file in sorted({**self._files, **self._named}.items()):
+            for name, file in sorted(files.items()):
                 _add(archive, name, file)
         stream.seek(0)
         return stream
@@ -165,7 +147,7 @@ def _dockerfile(base: str, search: str, has_requirements: bool, has_storage: boo
         f"COPY app {APP}\n"
         f"COPY values {VALUES}\n"
         + (f"COPY storage {STORAGE}\n" if has_storage else "")
-        + f"ENV PYTHONPATH={_quoted(search)} "
+        + f"ENV PYTHONPATH={_quoted(search)}${{PYTHONPATH:+:$PYTHONPATH}} "
         "PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1\n"
         f"WORKDIR {APP}\n"
         "ENTRYPOINT []\n"
@@ -186,48 +168,6 @@ def _search_path(folder: Path) -> str:
         if path.is_relative_to(root) and path.is_dir() and "site-packages" not in path.parts:
             places.append((PurePosixPath(APP) / path.relative_to(root).as_posix()).as_posix())
     return ":".join(dict.fromkeys([*places, LIBRARY]))
-
-
-def _users_files(folder: Path, left_out: Sequence[Path]) -> Iterator[str]:
-    """Yield the paths of the files that go into the image, in order."""
-    from docker.utils import exclude_paths
-
-    ignore = folder / ".dockerignore"
-    lines = ignore.read_text().splitlines() if ignore.is_file() else []
-    own = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    environments = [path.parent for path in folder.glob("*/pyvenv.cfg")]
-    root = folder.resolve()
-    inside = [
-        path.resolve().relative_to(root).as_posix()
-        for path in (*left_out, *environments)
-        if path.resolve().is_relative_to(root) and path.resolve() != root
-    ]
-    # The user's come last, so that an exception among them brings something back.
-    for path in sorted(exclude_paths(str(folder), [*JUNK, *inside, *own], dockerfile="")):
-        # Docker itself never leaves out the list of what is left out.
-        if path != ignore.name and (folder / path).is_file():
-            yield Path(path).as_posix()
-
-
-def _requirements(folder: Path) -> str:
-    """Return what is to be installed, without functionfuse, whose files are copied."""
-    listed, project = folder / "requirements.txt", folder / "pyproject.toml"
-    if listed.is_file():
-        lines = re.sub(r"\\\r?\n\s*", " ", listed.read_text()).splitlines()
-    elif project.is_file():
-        lines = _load_toml(project).get("project", {}).get("dependencies", [])
-    else:
-        return ""
-    kept = [line for line in lines if not _OURS.match(line.strip())]
-    return "\n".join([*kept, ""]) if any(line.strip() for line in kept) else ""
-
-
-def _load_toml(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    return tomllib.loads(path.read_text())
 
 
 def _mode(file: Path | bytes) -> int:

@@ -1,4 +1,4 @@
-"""Errors of this backend, and how its progress is shown."""
+"""Errors of this backend, those of Docker turned into them, and how progress is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from functionfuse.errors import FunctionFuseError
 
-__all__ = ["LOGGER", "ImageError", "shown_progress"]
+__all__ = ["LOGGER", "ImageError", "docker_errors", "shown_progress"]
 
 LOGGER = logging.getLogger("functionfuse.kfp")
 """What builds, pushes and containers say, at level INFO."""
@@ -16,6 +16,33 @@ LOGGER = logging.getLogger("functionfuse.kfp")
 
 class ImageError(FunctionFuseError, RuntimeError):
     """An image can't be built, pushed, or used for a workflow."""
+
+
+@contextmanager
+def docker_errors(doing: str) -> Iterator[None]:
+    """Turn what Docker's SDK raises into errors that say what was to be done.
+
+    Raises
+    ------
+    ImageError
+        If the Docker Engine refuses.
+    ConnectionError
+        If it does not answer.
+    """
+    from docker.errors import APIError, DockerException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except APIError as error:
+        msg = f"Docker can't {doing}: {error.explanation or error}"
+        raise ImageError(msg) from None
+    except (DockerException, HTTPError, OSError) as error:  # As are those of requests.
+        msg = (
+            f"the Docker Engine does not answer when it is to {doing}: see that it still runs, or "
+            f"set DOCKER_HOST ({error})"
+        )
+        raise ConnectionError(msg) from None
 
 
 @contextmanager

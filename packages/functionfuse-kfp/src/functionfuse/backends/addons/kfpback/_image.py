@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from functionfuse.backends.addons.kfpback._container import Container
 from functionfuse.backends.addons.kfpback._context import PYTHON, Context
-from functionfuse.backends.addons.kfpback._errors import LOGGER, ImageError
+from functionfuse.backends.addons.kfpback._errors import LOGGER, ImageError, docker_errors
 from functionfuse.backends.addons.kfpback._registry import Registry
 
 __all__ = ["Engine"]
 
 LARGE_BYTES = 200_000_000
 LINES_SHOWN = 15
+LAYER_ENDS = ("Pull complete", "Already exists", "Pushed", "Layer already exists")
+
+CHECK_TIMEOUT_S = 600.0
+"""A check imports all that the nodes will; large libraries take a minute."""
 
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -40,7 +45,7 @@ class Engine:
         try:
             self.client: Any = docker.from_env()
             self.client.ping()
-        except DockerException as error:
+        except (DockerException, OSError) as error:
             msg = (
                 "images are built and run by a Docker Engine, and none answers: start Docker, or "
                 f"set DOCKER_HOST ({error})"
@@ -63,32 +68,51 @@ class Engine:
         ValueError
             If that is no name of an image.
         """
-        from docker.errors import APIError, ImageNotFound
-
         if not isinstance(image, str) or not image or image != image.strip():
             msg = f"a base image is named by text such as 'python:{PYTHON}', got {image!r}"
             raise ValueError(msg)
         if image == "python":
             image = f"python:{PYTHON}"
-        try:
-            found: str = self.client.images.get(image).id
-        except ImageNotFound:
-            LOGGER.info("pulling the base image %s", image)
-            name, tag = _split_tag(image)
-            login = self._registry.authorization() if self._registry.holds(image) else None
+        found = self._identity(image)
+        if found is None:
             try:
-                found = self.client.images.pull(name, tag=tag, auth_config=login).id
-            except APIError as error:
-                text = self._registry.without_secrets(str(error.explanation or error))
+                self._pull(image)
+            except ImageError as error:
+                text = self._registry.without_secrets(str(error))
                 msg = (
-                    f"the base image {image!r} is neither here nor can it be pulled ({text}); "
+                    f"the base image {image!r} is not here: {text}; "
                     "give one with set_baseimage that `docker pull` finds"
                 )
                 raise ImageError(msg) from None
-        except APIError as error:
-            msg = f"{image!r} is no name of an image: {error.explanation}"
-            raise ValueError(msg) from None
+            found = self._identity(image)
+        return str(found)
+
+    def _identity(self, image: str) -> str | None:
+        """Return the identity of an image; None if it is not there."""
+        from docker.errors import APIError, ImageNotFound
+
+        with docker_errors(f"look for the image {image!r}"):
+            try:
+                found: str = self.client.images.get(image).id
+            except ImageNotFound:
+                return None
+            except APIError as error:
+                if not error.is_client_error():
+                    raise
+                msg = f"{image!r} is no name of an image: {error.explanation}"
+                raise ValueError(msg) from None
         return found
+
+    def _pull(self, image: str) -> None:
+        LOGGER.info("pulling the base image %s", image)
+        name, tag = _split_tag(image)
+        login = self._registry.authorization() if self._registry.holds(image) else None
+        with docker_errors(f"pull {image!r}"):
+            stream = self.client.api.pull(
+                name, tag=tag, auth_config=login, stream=True, decode=True
+            )
+            for _ in self._followed(stream):
+                pass
 
     def build(self, context: Context, repository: str) -> str:
         """Build an image, unless the same is there; return its name, which says its content.
@@ -98,24 +122,18 @@ class Engine:
         ImageError
             If a step of its recipe fails.
         """
-        from docker.errors import ImageNotFound
-
-        tag = f"{repository}:{context.digest()}"
-        try:
-            self.client.images.get(tag)
-        except ImageNotFound:
-            pass
-        else:
-            LOGGER.info("image %s is there", tag)
-            return tag
         if context.nbytes > LARGE_BYTES:
             LOGGER.warning(
                 "%.0f MB of files in the current directory go into the image: name what does not "
                 "belong there in .dockerignore",
                 context.nbytes / 1e6,
             )
+        tag = f"{repository}:{context.digest()}"
+        if self._identity(tag) is not None:
+            LOGGER.info("image %s is there", tag)
+            return tag
         LOGGER.info("building image %s", tag)
-        with context.write() as archive:
+        with context.write() as archive, docker_errors("build the image"):
             stream = self.client.api.build(
                 fileobj=archive, custom_context=True, tag=tag, rm=True, forcerm=True, decode=True
             )
@@ -149,28 +167,34 @@ class Engine:
         """
         repository, version = _split_tag(tag)
         LOGGER.info("pushing %s", tag)
-        stream = self.client.images.push(
-            repository,
-            tag=version,
-            stream=True,
-            decode=True,
-            auth_config=self._registry.authorization(),
-        )
         digest = None
-        for entry in stream:
-            if "error" in entry:  # There is no exception.
-                text = self._registry.without_secrets(entry["error"])
-                msg = f"the image can't be pushed to {repository!r}: {text}"
-                raise ImageError(msg)
-            digest = entry.get("aux", {}).get("Digest", digest)
-            if entry.get("status") in ("Pushed", "Layer already exists"):
-                LOGGER.info("%s: %s", entry.get("id"), entry["status"].lower())
+        with docker_errors(f"push {tag!r}"):
+            stream = self.client.images.push(
+                repository,
+                tag=version,
+                stream=True,
+                decode=True,
+                auth_config=self._registry.authorization(),
+            )
+            for entry in self._followed(stream):
+                digest = entry.get("aux", {}).get("Digest", digest)
         if digest is None:
             msg = f"the registry told no digest of {tag!r}, which a pipeline names its image by"
             raise ImageError(msg)
         return f"{repository}@{digest}"
 
-    def check(self, image: str, command: list[str]) -> None:
+    def _followed(self, stream: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield what is told of a transfer, and show what became of each layer."""
+        from docker.errors import APIError
+
+        for entry in stream:
+            if "error" in entry:  # There is no exception.
+                raise APIError(self._registry.without_secrets(entry["error"]))
+            if entry.get("status") in LAYER_ENDS:
+                LOGGER.info("%s: %s", entry.get("id"), entry["status"].lower())
+            yield entry
+
+    def check(self, image: str, command: list[str], environment: Mapping[str, str]) -> None:
         """See in a container that an image holds what nodes need.
 
         Raises
@@ -178,15 +202,12 @@ class Engine:
         ImageError
             If it does not.
         """
-        from docker.errors import ContainerError
-
-        try:
-            self.client.containers.run(image, command, remove=True, stderr=True, stdout=True)
-        except ContainerError as error:
-            said: Any = error.stderr
-            text = said.decode(errors="replace").strip()
-            msg = f"the image lacks what the workflow needs:\n{text}"
-            raise ImageError(msg) from None
+        container = Container("check", self.client, image, command, environment=dict(environment))
+        exit_code, lines = container.run(CHECK_TIMEOUT_S)
+        if exit_code:
+            said = "\n".join(lines)
+            msg = f"the image lacks what the workflow needs:\n{said}"
+            raise ImageError(msg)
 
 
 def _split_tag(image: str) -> tuple[str, str | None]:

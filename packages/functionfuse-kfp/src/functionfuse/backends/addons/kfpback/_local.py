@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,9 +18,9 @@ from typing import Any, NamedTuple
 
 from functionfuse.backends.addons.kfpback._components import Component
 from functionfuse.backends.addons.kfpback._container import Container, limits
-from functionfuse.backends.addons.kfpback._errors import ImageError
+from functionfuse.backends.addons.kfpback._content import Content
 from functionfuse.backends.addons.kfpback._pipeline import Pipeline
-from functionfuse.backends.addons.kfpcontainer import OUTCOMES_VARIABLE, STORAGE
+from functionfuse.backends.addons.kfpcontainer import OUTCOMES_VARIABLE, STORAGE, load_outcomes
 from functionfuse.errors import NodeError
 from functionfuse.plan import Action
 from functionfuse.run import Run
@@ -44,7 +43,7 @@ def run_locally(
     run: Run,
     client: Any,
     pipeline: Pipeline,
-    components: Sequence[Component],
+    content: Content,
     storage: Storage | None,
 ) -> Any:
     """Run a pipeline; return what the run returns.
@@ -57,8 +56,8 @@ def run_locally(
         Of the Docker Engine.
     pipeline
         The compiled pipeline.
-    components
-        Its components.
+    content
+        What it was compiled from.
     storage
         Where results are saved, if anywhere.
 
@@ -70,7 +69,7 @@ def run_locally(
         What a node raised.
     """
     with tempfile.TemporaryDirectory(prefix="functionfuse-kfp-") as folder:
-        return _Local(run, client, pipeline, components, storage, Path(folder)).run()
+        return _Local(run, client, pipeline, content, storage, Path(folder)).run()
 
 
 class _Ended(NamedTuple):
@@ -88,22 +87,22 @@ class _Local:
         run: Run,
         client: Any,
         pipeline: Pipeline,
-        components: Sequence[Component],
+        content: Content,
         storage: Storage | None,
         folder: Path,
     ) -> None:
         self._run = run
         self._client = client
         self._pipeline = pipeline
-        self._components = {component.name: component for component in components}
+        self._components = {component.name: component for component in content.components}
         self._storage = storage
         self._folder = folder
         self._containers: set[Container] = set()
         self._is_stopped = False
         self._error: BaseException | None = None
         self._has_lost = False
-        if storage is not None:
-            (folder / HANDLE).write_bytes(pickle.dumps(storage))
+        if content.storage is not None:
+            (folder / HANDLE).write_bytes(content.storage)
 
     def run(self) -> Any:
         tasks = self._pipeline.spec["root"]["dag"]["tasks"]
@@ -173,7 +172,9 @@ class _Local:
         platform = self._pipeline.platform.get("platforms", {}).get("kubernetes", {})
         options = platform.get("deploymentSpec", {}).get("executors", {}).get(label, {})
         deadline = options.get("activeDeadlineSeconds")
+        title = self._components[name].title
         container = Container(
+            title,
             self._client,
             spec["image"],
             [*spec["command"], *self._arguments(name, spec["args"])],
@@ -186,12 +187,13 @@ class _Local:
         self._containers.add(container)
         if self._is_stopped:
             container.kill()
-        title = self._components[name].title
+        for position in self._components[name].positions:
+            self._run.start_elsewhere(position)
         try:
-            exit_code, lines = container.run(title, float(deadline) if deadline else None)
+            exit_code, lines = container.run(float(deadline) if deadline else None)
         finally:
             self._containers.discard(container)
-        reported = pickle.loads(outcomes.read_bytes()) if outcomes.exists() else ()
+        reported = load_outcomes(outcomes.read_bytes()) if outcomes.exists() else ()
         return _Ended(exit_code, reported, lines, started)
 
     def _arguments(self, name: str, arguments: Sequence[str]) -> list[str]:
@@ -239,10 +241,11 @@ class _Local:
         )
 
     def _collect(self, component: Component, future: Future[_Ended]) -> None:
-        ended = self._ended(component, future)
+        ended = future.result()
         graph, plan = self._run.graph, self._run.plan
         failed = False
-        for name, outcome in ended.reported:
+        for name, told in ended.reported:
+            outcome = told._replace(worker="")  # Each container calls its process 1.
             position = graph.by_name[name]
             action = plan.actions[position]
             if outcome.error is not None:
@@ -259,15 +262,7 @@ class _Local:
         told_nothing = not ended.reported and not self._is_over
         if not failed and (ended.exit_code or told_nothing):
             self._fail(component.positions[0], _death(component, ended))
-
-    def _ended(self, component: Component, future: Future[_Ended]) -> _Ended:
-        from docker.errors import APIError
-
-        try:
-            return future.result()
-        except APIError as error:
-            msg = f"Docker can't run the container of {component.title!r}: {error.explanation}"
-            raise ImageError(msg) from error
+        self._run.running.difference_update(component.positions)  # Nothing is told of a replay.
 
     def _fail(self, position: int, outcome: Outcome) -> None:
         if self._run.fail_elsewhere(position, outcome) and self._error is None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from functionfuse.backends.addons.kfpback._errors import docker_errors
 
 __all__ = ["Registry"]
 
 FIELDS = ("server", "username", "password")
 HUB = "docker.io"
+
+SHORTEST_SEARCHED = 6
+"""Characters; shorter passwords occur anywhere by chance."""
+
+_SILENCE = re.compile(r"dial tcp|time-?out|deadline|x509|tls:|HTTP response|EOF", re.IGNORECASE)
+"""What a Docker Engine says of a registry that it can't talk to."""
 
 
 class Registry:
@@ -58,6 +68,12 @@ class Registry:
             self.server = HUB
             is_address = self._folder in ("", "v1", "v2")  # As Docker itself writes the Hub's.
             self._folder = self.username if is_address else self._folder
+            if "@" in self._folder:
+                msg = (
+                    "a username that is an e-mail address names no repository of Docker Hub: give "
+                    "registry_credentials the server 'docker.io/ID' with your Docker ID"
+                )
+                raise ValueError(msg)
         elif self.server and not _is_host(self.server):
             msg = (
                 f"{self.server!r} as the server of registry_credentials is no address to Docker: "
@@ -95,8 +111,8 @@ class Registry:
         has_host = "/" in image and _is_host(first)
         return bool(self) and self.server == (first if has_host else HUB)
 
-    def log_in(self, client: Any) -> None:
-        """Have the registry check the credentials, before anything slow.
+    def check(self, client: Any) -> None:
+        """See that the registry answers, and takes the credentials, before anything slow.
 
         Raises
         ------
@@ -105,23 +121,61 @@ class Registry:
         ConnectionError
             If it can't be reached.
         """
+        if not self:
+            return
+        with docker_errors(f"ask the registry {self.server!r}"):
+            text = self._refusal(client)
+        if text is None or not (self.has_credentials or _SILENCE.search(text)):
+            return  # What it may want of a push without credentials, the push will tell.
+        if "unauthorized" in text.lower() or re.search(r"\b40[13]\b", text):
+            msg = (
+                f"the registry {self.server!r} refuses the username and password given as "
+                "registry_credentials"
+            )
+            raise PermissionError(msg)
+        msg = f"the registry {self.server!r} can't be used: {self.without_secrets(text)}"
+        raise ConnectionError(msg)
+
+    def _refusal(self, client: Any) -> str | None:
+        """Have the Docker Engine ask the registry; return why that fails, if it does."""
         from docker.errors import APIError
 
-        if not self.has_credentials:
-            return
-        address = "https://index.docker.io/v1/" if self.server == HUB else self.server
         try:
-            client.login(self.username, self._password, registry=address, reauth=True)
+            if self.has_credentials:
+                address = "https://index.docker.io/v1/" if self.server == HUB else self.server
+                client.login(self.username, self._password, registry=address, reauth=True)
+            else:
+                client.images.get_registry_data(f"{self.server}/functionfuse")
         except APIError as error:
-            text = str(error.explanation or error)
-            if "unauthorized" in text.lower() or re.search(r"\b40[13]\b", text):
+            return str(error.explanation or error)
+        return None
+
+    def check_absence(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """See that the password is in nothing that goes into an image or a pipeline.
+
+        Parameters
+        ----------
+        parts
+            What to call each, and its content.
+
+        Raises
+        ------
+        ValueError
+            If it is in one.
+        """
+        if len(self._password) < SHORTEST_SEARCHED or self._password in FIELDS:
+            return
+        login = base64.b64encode(f"{self.username}:{self._password}".encode()).decode()
+        written = {text(self._password)[1:-1] for text in (repr, json.dumps)}
+        secrets = [text.encode() for text in (self._password, login, *written)]
+        for what, content in parts:
+            if any(secret in content for secret in secrets):
                 msg = (
-                    f"the registry {self.server!r} refuses the username and password given as "
-                    "registry_credentials"
+                    f"the password of registry_credentials is in {what}, and would get into the "
+                    "image or the pipeline: read it from the environment, and leave files that "
+                    "have it to .dockerignore"
                 )
-                raise PermissionError(msg) from None
-            msg = f"the registry {self.server!r} can't be used: {self.without_secrets(text)}"
-            raise ConnectionError(msg) from None
+                raise ValueError(msg)
 
     def without_secrets(self, text: str) -> str:
         """Return a text in which the password, were it there, is not."""

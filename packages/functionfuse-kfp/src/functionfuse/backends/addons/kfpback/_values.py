@@ -51,15 +51,22 @@ class Values:
             If it can't be pickled.
         """
         if id(value) not in self._added:
-            stream = io.BytesIO()
-            pickler = _Pickler(stream, has_script=self._has_script)
-            pickler.dump(value)
-            data = stream.getvalue()
+            pickler, data = self._pickle(value)
             digest = self._digest(value, pickler) or blake2b(data, digest_size=16).hexdigest()
             self._kept.append(value)  # Else another object could get its identity.
             self._added[id(value)] = digest
             self.pickles[digest] = data
         return self._added[id(value)]
+
+    def dump(self, value: Any) -> bytes:
+        """Return the pickle of an object, which is not added."""
+        return self._pickle(value)[1]
+
+    def _pickle(self, value: Any) -> tuple[_Pickler, bytes]:
+        stream = io.BytesIO()
+        pickler = _Pickler(stream, has_script=self._has_script)
+        pickler.dump(value)
+        return pickler, stream.getvalue()
 
     def _digest(self, value: Any, pickler: _Pickler) -> str | None:
         """Digest an object; None if its content is not sure to be the same in other processes."""

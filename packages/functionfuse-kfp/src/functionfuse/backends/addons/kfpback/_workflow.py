@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
-import sys
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from functionfuse.arguments import take
-from functionfuse.backends.addons.kfpback._artifacts import ArtifactReader, Output
 from functionfuse.backends.addons.kfpback._cluster import KFPRun, connect, submit
-from functionfuse.backends.addons.kfpback._components import Component, make_components
-from functionfuse.backends.addons.kfpback._context import PYTHON, Context
+from functionfuse.backends.addons.kfpback._components import Component
+from functionfuse.backends.addons.kfpback._content import Content, make_content
+from functionfuse.backends.addons.kfpback._context import Context
 from functionfuse.backends.addons.kfpback._errors import shown_progress
+from functionfuse.backends.addons.kfpback._files import check_folder, folders_of
 from functionfuse.backends.addons.kfpback._image import Engine
 from functionfuse.backends.addons.kfpback._local import run_locally
 from functionfuse.backends.addons.kfpback._names import check_secret_name, clean_name
@@ -23,16 +22,13 @@ from functionfuse.backends.addons.kfpback._options import TaskTemplate, make_tem
 from functionfuse.backends.addons.kfpback._pipeline import COMMAND, Pipeline, compile_pipeline
 from functionfuse.backends.addons.kfpback._query import Query
 from functionfuse.backends.addons.kfpback._registry import Registry
+from functionfuse.backends.addons.kfpback._results import Artifact, Given, ResultReader
 from functionfuse.backends.addons.kfpback._saves import saves_of_compiled, saves_of_plan
-from functionfuse.backends.addons.kfpback._values import Values
-from functionfuse.backends.addons.kfpcontainer import (
-    ComponentSpec,
-    SaveSpec,
-    describe_script,
-    is_importing_script,
-)
+from functionfuse.backends.addons.kfpcontainer import SaveSpec, is_importing_script
 from functionfuse.baseworkflow import BaseWorkflow
+from functionfuse.errors import warn
 from functionfuse.plan import check_reuse, make_full_plan, make_plan
+from functionfuse.progress import Style
 from functionfuse.run import Run
 from functionfuse.storage.filestorage import FileStorage
 
@@ -67,7 +63,7 @@ class KFPWorkflow(BaseWorkflow):
     Nobody is contacted before a run.
     """
 
-    _UNREACHABLE_KINDS = ("ray",)
+    UNREACHABLE_KINDS = ("ray",)
 
     def __init__(
         self,
@@ -103,7 +99,8 @@ class KFPWorkflow(BaseWorkflow):
         TypeError
             If it is no dictionary of text.
         ValueError
-            If a key is unknown, or one of username and password is missing.
+            If a key is unknown, one of username and password is missing, or the server is no
+            address of a registry.
         """
         self._registry = Registry(registry_credentials)
         self.registry_credentials = registry_credentials
@@ -134,6 +131,10 @@ class KFPWorkflow(BaseWorkflow):
         """
         self._storage_secret = {check_secret_name(name): tuple(keys)}
 
+    @property
+    def progress_style(self) -> Style:  # docstring inherited
+        return Style(is_terminal_shared=True)  # What containers print is shown there.
+
     def query(self, pattern: str | None = None) -> Query:
         # docstring inherited
         return Query(self._matching(pattern), self)
@@ -144,6 +145,7 @@ class KFPWorkflow(BaseWorkflow):
         local: bool = False,
         reuse: str = "saved",
         on_error: str = "raise",
+        progress: bool | None = None,
         client: Any = None,
         experiment: str | None = None,
     ) -> Any:
@@ -157,6 +159,8 @@ class KFPWorkflow(BaseWorkflow):
         reuse, on_error
             As for `LocalWorkflow.run`. On a cluster, where Kubeflow Pipelines decides what
             still runs after a failure, `on_error` is `"raise"`.
+        progress
+            As for `LocalWorkflow.run`; of a run on a cluster, Kubeflow Pipelines' page shows it.
         client
             A `kfp.Client` of one's own, for a cluster that wants to know who asks.
         experiment
@@ -190,12 +194,14 @@ class KFPWorkflow(BaseWorkflow):
             raise ValueError(msg)
         with shown_progress(), Engine(self._registry) as engine:
             if local:
-                return self.run_plan(partial(self._follow_here, engine), reuse, on_error)
+                follow = partial(self._follow_here, engine)
+                return self.run_plan(follow, reuse, on_error, progress)
             self._check_storage_for_cluster()
-            self._registry.log_in(engine.client)
-            connected = connect(self.kfp_host, client)
-            follow = partial(self._follow_on_cluster, engine, connected, experiment)
-            return self.run_plan(follow, reuse, on_error)
+            self._registry.check(engine.client)
+            follow_there = partial(
+                self._follow_on_cluster, engine, *connect(self.kfp_host, client), experiment
+            )
+            return self.run_plan(follow_there, reuse, on_error)
 
     def compile(self, path: str | Path, *, reuse: str = "saved") -> None:
         """Build the image, and write the pipeline that Kubeflow Pipelines takes.
@@ -209,9 +215,18 @@ class KFPWorkflow(BaseWorkflow):
             Of the YAML file that is written.
         reuse
             As for `LocalWorkflow.run`, whenever the pipeline runs.
+
+        Raises
+        ------
+        OSError
+            If no file can be written there.
+        Exception
+            As of `run`.
         """
         self._check_place()
         check_reuse(reuse)
+        path = Path(path)
+        _check_writable(path)
         self._check_storage_for_cluster()
         returned = self.graph.leaf_positions
         run = Run(self.graph, self.workflow_name, None, "raise", self._initialize_plugins())
@@ -222,75 +237,57 @@ class KFPWorkflow(BaseWorkflow):
             run.begin(make_plan(self.graph, {}, "never", returned, logs=self._logs))
             content = self._content(run, saves_of_compiled(self.graph, self._logs), reuse)
         with shown_progress(), Engine(self._registry) as engine:
-            self._registry.log_in(engine.client)
-            pipeline = self._compile(content, self._published(engine, content, Path(path)))
-        Path(path).write_text(pipeline.to_yaml())
+            self._registry.check(engine.client)
+            pipeline = self._compile(content, self._published(engine, content, path))
+        path.write_text(pipeline.to_yaml())
 
     def _follow_here(self, engine: Engine, run: Run) -> Any:
         content = self._content(run, saves_of_plan(run.plan), None)
         pipeline = Pipeline({"root": {"dag": {"tasks": {}}}}, {})
         if content.components:
-            tag = engine.build(self._context(engine, content, None), self._repository)
+            tag = self._built(engine, content, None)
             pipeline = self._compile(content, tag, is_local=True)
-        return run_locally(run, engine.client, pipeline, content.components, self.storage)
+        return run_locally(run, engine.client, pipeline, content, self.storage)
 
     def _follow_on_cluster(
-        self, engine: Engine, client: Any, experiment: str | None, run: Run
+        self, engine: Engine, client: Any, host: str, experiment: str | None, run: Run
     ) -> KFPRun:
         content = self._content(run, saves_of_plan(run.plan), None)
-        read = None if self.storage is None else self._read_results
         run_id = None
         if content.components:
             pipeline = self._compile(content, self._published(engine, content))
-            run_id = submit(client, self.kfp_host, pipeline, self.workflow_name, experiment)
-        return KFPRun(client, run_id, self.kfp_host, read, self._artifact_reader(content))
+            run_id = submit(client, host, pipeline, self.workflow_name, experiment)
+        return KFPRun(client, run_id, host, self._reader(content))
 
-    def _content(self, run: Run, saves: Mapping[int, SaveSpec], reuse: str | None) -> _Content:
-        functions = [node.function.func for node in self.graph.nodes]
-        needs_main = any(getattr(func, "__module__", None) == "__main__" for func in functions)
-        try:
-            script = describe_script(Path.cwd())
-        except ValueError:
-            if needs_main:
-                raise
-            script = None
-        values = Values(script)
-        components = make_components(run, values, saves, script)
-        needs_main |= any(b"__main__" in data for data in values.pickles.values())
-        if script is not None and needs_main:
-            _check_guard(script)
-        spec = ComponentSpec(
-            self.workflow_name,
-            PYTHON,
-            script if needs_main else None,
-            reuse,
-            self.storage is not None,
-        )
-        return _Content(components, values, spec)
-
-    def _context(
-        self, engine: Engine, content: _Content, storage: bytes | None, *left_out: Path
-    ) -> Context:
-        if isinstance(self.storage, FileStorage):
-            left_out = (*left_out, Path(self.storage.root))
-        base = engine.find_base(self.baseimage)
-        return Context(Path.cwd(), base, content.values.pickles, storage, left_out)
+    def _content(self, run: Run, saves: Mapping[int, SaveSpec], reuse: str | None) -> Content:
+        return make_content(run, self.workflow_name, self.storage, saves, reuse)
 
     @property
     def _repository(self) -> str:
         return self._registry.repository(clean_name(self.workflow_name, "workflow"))
 
-    def _published(self, engine: Engine, content: _Content, *left_out: Path) -> str:
+    def _built(
+        self, engine: Engine, content: Content, storage: bytes | None, *left_out: Path
+    ) -> str:
+        """Build the image; return its name."""
+        base = engine.find_base(self.baseimage)
+        left_out = (*left_out, *folders_of(self.storage, self.workflow_name))
+        context = Context(Path.cwd(), base, content.values, storage, left_out)
+        options = ("what set_task_args was given", repr(self.task_args).encode())
+        self._registry.check_absence(chain(content.parts(), [options], context.parts()))
+        return engine.build(context, self._repository)
+
+    def _published(self, engine: Engine, content: Content, *left_out: Path) -> str:
         """Build the image for a cluster, see that it is whole, push it; return its name."""
-        handle = None if self.storage is None else pickle.dumps(self.storage)
-        context = self._context(engine, content, handle, *left_out)
-        tag = engine.build(context, self._repository)
-        references = {node.function for c in content.components for node in c.nodes}
-        check = ["--component", content.spec.to_json(), "--check", *sorted(references)]
-        engine.check(tag, [*COMMAND, *check])
+        tag = self._built(engine, content, content.storage, *left_out)
+        check = ["--component", content.spec.to_json(), "--check", *sorted(content.references)]
+        environment: dict[str, str] = {}
+        for args in self.task_args.values():
+            environment |= args.get("env", {})
+        engine.check(tag, [*COMMAND, *check], environment)
         return engine.push(tag) if self._registry else tag
 
-    def _compile(self, content: _Content, image: str, *, is_local: bool = False) -> Pipeline:
+    def _compile(self, content: Content, image: str, *, is_local: bool = False) -> Pipeline:
         templates: dict[int, TaskTemplate] = {}
         no_args: Mapping[str, Any] = {}
         usual = PULL_SECRET if self._registry.has_credentials else None
@@ -299,6 +296,7 @@ class KFPWorkflow(BaseWorkflow):
 
         def template_of(component: Component) -> TaskTemplate:
             args = self.task_args.get(component.positions[0], no_args)
+            self._warn_of_options(component, args)
             if id(args) not in templates:
                 templates[id(args)] = make_template(
                     args,
@@ -313,27 +311,33 @@ class KFPWorkflow(BaseWorkflow):
             name, self.workflow_name, content.components, content.spec, template_of
         )
 
-    def _artifact_reader(self, content: _Content) -> ArtifactReader:
-        places = {
-            position: (component.name, name)
-            for component in content.components
-            for position, name in component.outputs.items()
-        }
-        leaves = [(self.graph.positions[leaf.node], leaf.keys) for leaf in self.graph.leaves]
-        outputs = [Output(*places[p], keys) for p, keys in leaves if p in places]
-        return ArtifactReader(clean_name(self.workflow_name, "workflow"), outputs)
-
-    def _read_results(self) -> list[Any]:
-        assert self.storage is not None
-        return [
-            take(
-                self.storage.read_task(
-                    self.workflow_name, self.graph.names[self.graph.positions[leaf.node]]
-                ),
-                leaf.keys,
-            )
-            for leaf in self.graph.leaves
+    def _warn_of_options(self, component: Component, held: Mapping[str, Any]) -> None:
+        names = [
+            self.graph.names[position]
+            for position in component.positions
+            if self.task_args.get(position, held) != held
         ]
+        if names:
+            msg = (
+                f"options that set_task_args set for {', '.join(map(repr, names))} have no effect: "
+                f"they share a container with {component.title!r}, whose options hold"
+            )
+            warn(msg, UserWarning)
+
+    def _reader(self, content: Content) -> ResultReader:
+        places = {
+            position: Artifact(component.name, output)
+            for component in content.components
+            for position, output in component.outputs.items()
+        }
+        given = []
+        for leaf in self.graph.leaves:
+            position = self.graph.positions[leaf.node]
+            is_saved = self.storage is not None and position not in self._logs
+            artifact = None if is_saved else places[position]
+            given.append(Given(self.graph.names[position], leaf.keys, artifact))
+        pipeline = clean_name(self.workflow_name, "workflow")
+        return ResultReader(self.storage, self.workflow_name, pipeline, given)
 
     def _check_place(self) -> None:
         if is_importing_script():
@@ -342,6 +346,7 @@ class KFPWorkflow(BaseWorkflow):
                 'its functions: put what runs it under `if __name__ == "__main__":`'
             )
             raise RuntimeError(msg)
+        check_folder(Path.cwd())
 
     def _check_storage_for_cluster(self) -> None:
         if isinstance(self.storage, FileStorage):
@@ -358,22 +363,12 @@ class KFPWorkflow(BaseWorkflow):
             raise ValueError(msg)
 
 
-@dataclass(frozen=True)
-class _Content:
-    """What a pipeline is made of."""
-
-    components: Sequence[Component]
-    values: Values
-    spec: ComponentSpec
-
-
-def _check_guard(script: str) -> None:
-    """Refuse a script whose import would run it as a whole."""
-    main = sys.modules["__main__"]
-    path = getattr(main, "__file__", None)
-    if path is not None and "__main__" not in Path(path).read_text(errors="replace"):
+def _check_writable(path: Path) -> None:
+    """Refuse a place where no file can be written, before anything slow."""
+    target = path if path.is_file() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(target, os.W_OK):
         msg = (
-            f"the script {script!r} is imported in the containers, to find its functions: put what "
-            'runs the workflow under `if __name__ == "__main__":`, or the functions into a module'
+            f"the pipeline can't be written to {str(path)!r}: give the path of a file, in a folder "
+            "that is there and can be written to"
         )
-        raise ValueError(msg)
+        raise OSError(msg)

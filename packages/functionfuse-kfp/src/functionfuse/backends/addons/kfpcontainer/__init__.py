@@ -4,6 +4,7 @@ It is started as `python3 -m functionfuse.backends.addons.kfpcontainer`, by comm
 functionfuse-kfp compiles into pipelines, and imports nothing but functionfuse-core.
 """
 
+from functionfuse.backends.addons.kfpcontainer._outcomes import load_outcomes
 from functionfuse.backends.addons.kfpcontainer._places import (
     APP,
     LIBRARY,
@@ -39,5 +40,6 @@ __all__ = [
     "describe_script",
     "dump_json",
     "is_importing_script",
+    "load_outcomes",
     "refer",
 ]

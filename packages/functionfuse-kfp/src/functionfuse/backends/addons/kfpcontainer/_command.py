@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pickle
 import platform
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
-
-from functionfuse.backends.addons.kfpcontainer._component import (
-    Component,
-    Reported,
-    load_storage,
-)
+from functionfuse.backends.addons.kfpcontainer._component import Component, load_storage
+from functionfuse.backends.addons.kfpcontainer._outcomes import Reported, dump_outcomes
 from functionfuse.backends.addons.kfpcontainer._places import OUTCOMES_VARIABLE, VALUES
 from functionfuse.backends.addons.kfpcontainer._references import (
     import_script,
@@ -53,17 +48,9 @@ def main(arguments: Sequence[str]) -> int:
         )
         reported = component.run()
     except Exception as error:  # Before a node could begin.
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
+        _tell("", error)
         return 2
     return _report(reported, options.executor_input)
-
-
-def _dump(reported: Sequence[Reported]) -> bytes:
-    try:
-        return pickle.dumps(reported)
-    except Exception:  # Errors of classes that a notebook made, which no module holds.
-        data: bytes = cloudpickle.dumps(reported)
-        return data
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -78,7 +65,7 @@ def _check_python(expected: str) -> None:
             f"this image has Python {version} and the workflow was made with {expected}: "
             f"give a base image with Python {expected}, such as 'python:{expected}'"
         )
-        raise RuntimeError(msg)
+        sys.exit(msg)
 
 
 def _check_image(references: Sequence[str], component: ComponentSpec) -> int:
@@ -102,13 +89,20 @@ def _check_image(references: Sequence[str], component: ComponentSpec) -> int:
         except Exception as error:  # Its library may be missing.
             failures["the storage"] = error
     for what, failure in failures.items():
-        print(f"{what}: {type(failure).__name__}: {failure}", file=sys.stderr)  # noqa: T201
+        _tell(f"{what}: ", failure)
     return 1 if failures else 0
+
+
+def _tell(what: str, error: Exception) -> None:
+    cause = error.__cause__ or error
+    if not isinstance(cause, (ImportError, AttributeError)):  # That tell what is missing.
+        traceback.print_exception(cause)
+    print(f"{what}{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201
 
 
 def _report(reported: Sequence[Reported], executor_input: Mapping[str, Any]) -> int:
     if path := os.environ.get(OUTCOMES_VARIABLE):
-        Path(path).write_bytes(_dump(reported))
+        Path(path).write_bytes(dump_outcomes(reported))
     failure = next((entry for entry in reported if entry.outcome.error is not None), None)
     if failure is not None:
         print(failure.outcome.traceback, file=sys.stderr)  # noqa: T201

@@ -9,11 +9,12 @@ import pickle
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cloudpickle
 
 from functionfuse.arguments import Slot
+from functionfuse.backends.addons.kfpcontainer._outcomes import Reported
 from functionfuse.backends.addons.kfpcontainer._places import STORAGE
 from functionfuse.backends.addons.kfpcontainer._references import (
     import_script,
@@ -37,14 +38,7 @@ from functionfuse.storage.keeper import Stamp
 from functionfuse.storage.lookup import describe_saved
 from functionfuse.worker import Destination, NodeCall, Outcome, failure, run_node
 
-__all__ = ["Component", "Reported", "load_storage"]
-
-
-class Reported(NamedTuple):
-    """What is told of a node, or of a saved result that a node takes."""
-
-    name: str
-    outcome: Outcome
+__all__ = ["Component", "load_storage"]
 
 
 class LostResultError(Exception):

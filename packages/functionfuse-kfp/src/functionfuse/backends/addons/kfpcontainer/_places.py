@@ -11,7 +11,8 @@ APP = f"{ROOT}/app"
 """The user's files."""
 
 LIBRARY = f"{ROOT}/lib"
-"""Functionfuse and cloudpickle; the last place where modules are looked for."""
+"""Functionfuse and cloudpickle: found after the user's files, and before what the base image has,
+so that containers have the versions that the driver has."""
 
 VALUES = f"{ROOT}/values"
 """Pickles: arguments, and functions that can't be imported, each under its digest."""

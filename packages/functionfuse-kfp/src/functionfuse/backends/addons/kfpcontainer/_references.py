@@ -16,6 +16,7 @@ import importlib.util
 import pickle
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -39,6 +40,9 @@ MAIN = "__main__"
 SCRIPT_NAME = "__mp_main__"
 """What a script is called while it is imported, as Python's own multiprocessing calls it."""
 
+
+AS_MODULE = "-m "
+"""What stands before the name of a script that was started as a module."""
 
 _importing = False
 
@@ -67,7 +71,7 @@ def refer(func: Callable[..., Any], *, script: str | None) -> str | None:
 
 
 def describe_script(folder: Path) -> str | None:
-    """Say where the running script is: its path in a folder, or the module that it is.
+    """Say where the running script is: its path in a folder, or `-m` and the module that it is.
 
     Returns
     -------
@@ -82,8 +86,7 @@ def describe_script(folder: Path) -> str | None:
     main = sys.modules[MAIN]
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != MAIN:
-        name: str = spec.name
-        return name
+        return f"{AS_MODULE}{spec.name}"
     file = getattr(main, "__file__", None)
     if file is None or ("IPython" in sys.modules and "ipykernel" in file):
         return None
@@ -140,30 +143,49 @@ def is_importing_script() -> bool:
 
 
 def import_script(script: str | None) -> ModuleType:
-    """Import the driver's script, once; it then is `__main__`, so that pickles find it there."""
+    """Import the driver's script, once; it then is `__main__`, so that pickles find it there.
+
+    Raises
+    ------
+    ImportError
+        If it fails.
+    """
     global _importing
     if _importing:
         return sys.modules[SCRIPT_NAME]
-    _importing = True
     assert script is not None
-    if script.endswith(".py"):
+    main = sys.modules[MAIN]
+    _importing = True
+    try:
+        module = _execute(script)
+    except (Exception, SystemExit) as error:  # It is code of the user's.
+        _importing = False
+        sys.modules[MAIN] = main
+        msg = f"the script {script!r} can't be imported: {type(error).__name__}: {error}"
+        raise ImportError(msg) from error
+    _rename(module)
+    return module
+
+
+def _execute(script: str) -> ModuleType:
+    if script.startswith(AS_MODULE):
+        name = script.removeprefix(AS_MODULE)
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:
+            msg = f"no module {name!r}"
+            raise ModuleNotFoundError(msg)
+        path, package = found.origin, name.rpartition(".")[0]
+    else:
         path, package = f"{APP}/{script}", None
         sys.path.insert(0, str(Path(path).parent))  # As Python does for a script.
-    else:
-        found = importlib.util.find_spec(script)
-        if found is None or found.origin is None:
-            msg = f"no module {script!r}"
-            raise ModuleNotFoundError(msg)
-        path, package = found.origin, script.rpartition(".")[0]
-    spec = importlib.util.spec_from_file_location(SCRIPT_NAME, path)
+    loader = SourceFileLoader(SCRIPT_NAME, path)  # Whatever the file's name ends in.
+    spec = importlib.util.spec_from_file_location(SCRIPT_NAME, path, loader=loader)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     if package is not None:
         module.__package__ = package
     sys.modules[SCRIPT_NAME] = sys.modules[MAIN] = module
-    spec.loader.exec_module(module)
-    _rename(module)
+    loader.exec_module(module)
     return module
 
 
