@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import signal
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -13,7 +14,9 @@ nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "typing", "demo", "bench-quick", "wheels", "tests"]
+nox.options.sessions = [
+    *("lint", "typing", "demo", "bench-quick", "wheels", "docs", "examples", "tests")
+]
 
 # What is started in the background ignores Ctrl-C, and so would the tests that send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,6 +43,18 @@ ALSO_TESTED_WITH = {
 }
 # Ray collects garbage in a thread of its own, in which some of other libraries' objects crash.
 APART = {"functionfuse-storage": ["test_rayfilestorage.py"]}
+PAGES = {
+    "functionfuse-kfp": ["docs/backends/kfp.md"],
+    "functionfuse-prefect": ["docs/backends/prefect.md", "README.md"],
+    "functionfuse-ray": ["docs/backends/ray.md", "README.md"],
+    "functionfuse-storage": ["docs/storages/s3.md", "docs/storages/ray.md"],
+}
+"""Pages that need a package's engine: its tests run them. The session docs runs all others."""
+OF_OTHERS = [
+    f"-epackages/{CORE}[progress,testing]",
+    "-eexamples/dask-backend",
+    "-eexamples/sqlite-storage",
+]
 NO_TESTS = 5
 """What pytest ends with where it finds none, as in a package without doctests."""
 THIS_PYTHON = ".".join(platform.python_version_tuple()[:2])
@@ -61,6 +76,11 @@ def editable(package: str) -> list[str]:
     ]
 
 
+def run_pages(session: nox.Session, *options: str) -> None:
+    """Run what pages show; see tests/pages.py."""
+    session.run("pytest", "-p", "pages", *options, env={"PYTHONPATH": "tests"})
+
+
 def matrix() -> list[object]:
     """Return core on every Python, and the others, whose engines are slow, on this one."""
     return [
@@ -74,7 +94,9 @@ def matrix() -> list[object]:
 @nox.parametrize("python,package", matrix())
 def tests(session: nox.Session, package: str) -> None:
     """Run a package's tests and doctests, on an editable install."""
-    session.install(*editable(package), *group(package.replace("functionfuse", "tests")))
+    pages = PAGES.get(package, ())
+    needed = group(package.replace("functionfuse", "tests")), group("pages") if pages else ()
+    session.install(*editable(package), *chain(*needed))
     folder = f"packages/{package}/tests"
     apart = [f"{folder}/{name}" for name in APART.get(package, ())]
     session.run("pytest", folder, *(f"--ignore={path}" for path in apart), *session.posargs)
@@ -82,6 +104,24 @@ def tests(session: nox.Session, package: str) -> None:
         session.run("pytest", path, *session.posargs)
     doctests = ("pytest", "--doctest-modules", f"packages/{package}/src")
     session.run(*doctests, success_codes=[0, NO_TESTS])
+    for page in pages if not session.posargs else ():
+        run_pages(session, page)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages into site/, strictly, and run what they show."""
+    session.install(*OF_OTHERS, *group("docs"))
+    session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+    elsewhere = {page for pages in PAGES.values() for page in pages if page.startswith("docs")}
+    run_pages(session, "docs", "README.md", *(f"--ignore={page}" for page in sorted(elsewhere)))
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Test the backend and the storage of others, and a newcomer's first steps."""
+    session.install(*OF_OTHERS)
+    session.run("pytest", "examples", *session.posargs)
 
 
 @nox.session
