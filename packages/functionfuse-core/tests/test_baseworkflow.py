@@ -8,7 +8,7 @@ from functionfuse.testing.functions import keep
 
 
 class Elsewhere(LocalWorkflow):
-    _UNREACHABLE_KINDS = ("file",)
+    UNREACHABLE_KINDS = ("file",)
 
 
 def test_a_storage_that_workers_do_not_reach_is_refused(tmp_path):

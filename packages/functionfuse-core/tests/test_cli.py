@@ -206,7 +206,7 @@ def test_rm_removes_results(command):
         (["run", "absent.py:x"], "there is no file 'absent.py'"),
         (["run", "absent:x"], "there is neither a file nor a module 'absent'"),
         (["run", "absent.module:x"], "there is neither a file nor a module 'absent.module'"),
-        (["run", "cli_steps.py:nodel"], "has no variable 'nodel'; those that hold nodes: 'data', 'model', 'spot'"),
+        (["run", "cli_steps.py:nodel"], "has no variable 'nodel'; those that hold nodes: 'data', 'model', 'both', 'spot'"),
         (["run", "cli_steps.py:number"], "got 3 of type int"),
         (["run", "cli_steps.py:model", "--backend", "absent"], "unknown backend 'absent'"),
         (["run", "cli_steps.py:model", "--backend", "graph"], "'doc_path'"),
@@ -243,6 +243,53 @@ def test_a_choice_that_a_backend_has_not_is_refused(command):
     assert (code, "backend 'graph' does not take reuse='never'" in errors) == (2, True)
     code, _, errors = command("run", "cli_steps.py:model", "--run-options", '{"local": true}')
     assert (code, "backend 'local' does not take local=True" in errors) == (2, True)
+
+
+def test_a_node_that_ends_the_process_has_failed(command, here):
+    (here / "cli_ends.py").write_text(
+        "import sys\nfrom functionfuse import workflow\nend = workflow(lambda: sys.exit())()\n"
+    )
+    code, _, errors = command("run", "cli_ends.py:end")
+    assert (code, "SystemExit" in errors) == (1, True)
+    assert "cli_ends: 0 executed, 0 loaded, 0 skipped, 1 failed" in errors
+
+
+def test_json_stands_alone_whatever_nodes_print(command, here):
+    (here / "cli_prints.py").write_text(
+        "from functionfuse import workflow\nsaid = workflow(print)('by a node')\n"
+    )
+    code, output, errors = command("run", "cli_prints.py:said", "--json")
+    [node] = json.loads(output)["nodes"].values()
+    assert (code, node["state"], node["failure"]) == (0, "executed", None)
+    assert errors == "by a node"
+
+
+def test_progress_tells_what_else_the_end_would(command):
+    code, output, errors = command("run", "cli_steps.py:model", "--progress")
+    assert (code, output) == (0, "4.5")
+    assert re.fullmatch(r"cli_steps: completed after .* s: 2 executed", errors)
+
+
+def test_a_run_that_is_over_has_a_report(command, here):
+    code, _, errors = command("report", ".", "cli_steps")
+    assert (code, "has no record of a run of workflow 'cli_steps'" in errors) == (2, True)
+    for factor in (1, 2):
+        steps = (here / "cli_steps.py").read_text()
+        (here / "cli_steps.py").write_text(steps.replace("values) *", f"values) * {factor} *"))
+        sys.modules.pop("cli_steps", None)
+        assert (
+            command("run", "cli_steps.py:model", "--storage", ".", "--reuse", "unchanged")[0] == 0
+        )
+    first, last = command("report", ".", "cli_steps", "--list")[1].split()
+    assert command("report", ".", "cli_steps", "-o", "page.html") == (0, "wrote page.html", "")
+    assert "<title>cli_steps: report of a run</title>" in (here / "page.html").read_text()
+    states = {}
+    for name in (first, last):
+        output = command("report", ".", "cli_steps", "--run", name, "--json")[1]
+        states[name] = json.loads(output)["nodes"]["state"]
+    assert states == {first: ["executed"] * 2, last: ["loaded", "executed"]}
+    code, _, errors = command("report", ".", "cli_steps", "--run", "never")
+    assert (code, f"those kept: {first}, {last}" in errors) == (2, True)
 
 
 def test_a_missing_distribution_names_what_installs_it(command, monkeypatch):

@@ -16,15 +16,21 @@ import pytest
 from functionfuse import workflow
 from functionfuse.backends.builtin.localback import LocalWorkflow
 from functionfuse.errors import ChangedNodesWarning, DamagedResultWarning
-from functionfuse.storage.filestorage import FileStorage
+from functionfuse.storage.filestorage import FileKeeper, FileStorage
 from functionfuse.testing import Backend, BackendTests
 from functionfuse.testing.functions import Account
+from functionfuse.testing.reuse_tests import NAME, damage_result
 
 
 class TestLocalWorkflow(BackendTests):
     @pytest.fixture
     def backend(self):
         return Backend(LocalWorkflow)
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return FileStorage(tmp_path)
 
 
 class Tracked:
@@ -180,12 +186,76 @@ def test_a_keyboard_interrupt_leaves_the_storage_good(tmp_path):
     with pytest.raises(KeyboardInterrupt) as caught:
         w.run()
     assert any("'interrupted'" in note for note in caught.value.__notes__)
-    assert w.last_run["interrupted"].state == "failed"
+    assert w.last_run["interrupted"].state == "pending"
+    assert w.last_run.ending == "interrupted"
     assert storage.list_saved("w").is_indexed
     calls.clear()
     interrupted.clear()
     assert build().run() == "last"
     assert calls == ["interrupted", "last"]
+
+
+def test_results_that_are_saved_are_loaded_where_nothing_can_be_written(storage, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("read-only")
+
+    def build():
+        w = LocalWorkflow(workflow(len)("four").set_name("length"), workflow_name="w")
+        w.set_storage(storage)
+        return w
+
+    build().run()
+    for method in ("prepare", "write"):
+        monkeypatch.setattr(FileKeeper, method, refuse)
+    assert build().run() == 4
+    with pytest.raises(PermissionError):
+        build().run(reuse="never")
+
+
+def test_a_plan_that_changes_changes_what_is_skipped(storage):
+    """a ─► b ─► c: the saved c is damaged, then b fails to load too: a, b execute again."""
+    calls = []
+
+    @workflow
+    def step(name, parent=None):
+        calls.append(name)
+        if "stop" in calls and name == "b":
+            raise ArithmeticError
+        return name
+
+    def build():
+        b = step("b", step("a").set_name("a")).set_name("b")
+        w = LocalWorkflow(step("c", b).set_name("c"), workflow_name=NAME)
+        w.set_storage(storage)
+        return w
+
+    build().run()
+    for name in "bc":
+        damage_result(storage, name, "flipped")
+    w = build()
+    calls[:] = ["stop"]
+    with pytest.warns(DamagedResultWarning), pytest.raises(ArithmeticError):
+        w.run()
+    states = {name: str(node.state) for name, node in w.last_run.items()}
+    assert states == {"a": "loaded", "b": "failed", "c": "pending"}
+    assert "its bytes were changed" in w.last_run["b"].reason
+
+
+def test_what_a_failure_blocks_says_so():
+    failing = workflow(lambda: 1 / 0)()
+    w = LocalWorkflow(workflow(abs)(failing).set_name("child"), workflow_name="w")
+    with pytest.raises(ZeroDivisionError):
+        w.run(on_error="continue")
+    assert w.last_run["child"].reason == "a node above failed"
+
+
+def test_a_workflow_that_never_ran_has_no_report(tmp_path):
+    w = LocalWorkflow(workflow(abs)(1), workflow_name="w")
+    with pytest.raises(ValueError, match="workflow 'w' has no report yet: it has not run"):
+        w.to_html(tmp_path / "report.html")
+    w.run()
+    w.to_html(tmp_path / "report.html")
+    assert (tmp_path / "report.html").exists()
 
 
 def test_a_read_only_place_fails_before_anything_runs(tmp_path):

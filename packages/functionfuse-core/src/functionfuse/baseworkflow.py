@@ -13,7 +13,7 @@ from functionfuse.graph import Graph
 from functionfuse.node import Node
 from functionfuse.picture import draw, to_dot, to_mermaid, to_text
 from functionfuse.plan import Action, Plan, check_reuse, make_full_plan
-from functionfuse.progress import watched
+from functionfuse.progress import Style, watched
 from functionfuse.record import RunRecord
 from functionfuse.registry import STORAGES
 from functionfuse.run import Run, check_on_error
@@ -21,6 +21,8 @@ from functionfuse.saved import Replan, SavedResults
 from functionfuse.storage.base import Storage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Self
 
     from functionfuse.why import Explanations
@@ -47,11 +49,8 @@ class BaseWorkflow:
         If what is given is not a node, or the name not text.
     """
 
-    _UNREACHABLE_KINDS: ClassVar[Collection[str]] = ()
+    UNREACHABLE_KINDS: ClassVar[Collection[str]] = ()
     """Kinds of storages that this backend's workers can't use."""
-
-    _SHARES_TERMINAL: ClassVar[bool] = False
-    """Whether the engine writes to the terminal by itself while it runs."""
 
     def __init__(self, *nodes: Any, workflow_name: str) -> None:
         if not isinstance(workflow_name, str):
@@ -109,7 +108,7 @@ class BaseWorkflow:
             )
             raise TypeError(msg)
         kind = STORAGES.kind_of(object_storage)
-        if kind in self._UNREACHABLE_KINDS:
+        if kind in self.UNREACHABLE_KINDS:
             msg = (
                 f"{type(self).__name__} can't use {object_storage!r}, which the processes of its "
                 f"nodes don't reach: set a storage of another kind than {kind!r}"
@@ -165,6 +164,19 @@ class BaseWorkflow:
         """Return the graph in DOT, the language of Graphviz, with the same boxes and colours."""
         return to_dot(draw(self.graph, self.last_run))
 
+    def to_html(self, path: str | Path) -> None:
+        """Write the report of the last run; see `RunRecord.to_html`.
+
+        Raises
+        ------
+        ValueError
+            If there was no run.
+        """
+        if self.last_run is None:
+            msg = f"workflow {self.workflow_name!r} has no report yet: it has not run"
+            raise ValueError(msg)
+        self.last_run.to_html(path)
+
     def to_svg(self) -> str:
         """Return the graph as a picture in SVG.
 
@@ -215,8 +227,6 @@ class BaseWorkflow:
         """
         check_reuse(reuse)
         check_on_error(on_error)
-        if self.storage is not None:
-            self.storage.new_workflow(self.workflow_name)
         saved = self._open_saved()
         initializers = self._initialize_plugins()
         backend = type(self).__name__
@@ -224,14 +234,13 @@ class BaseWorkflow:
         self.last_run = run.record
         self._begin(run, saved, reuse, gives_results=gives_results)
         try:
-            with watched(run, progress, is_terminal_shared=self._SHARES_TERMINAL):
+            with watched(run, progress, self.progress_style), run.record:
                 while True:
                     try:
                         return follow(run)
                     except Replan:
                         self._begin(run, saved, reuse, gives_results=gives_results)
         finally:
-            run.record.end()
             if saved is not None:
                 saved.write_index()
                 saved.keep_record(run.record)
@@ -240,6 +249,8 @@ class BaseWorkflow:
         self, run: Run, saved: SavedResults | None, reuse: str, *, gives_results: bool
     ) -> None:
         plan = self._make_plan(saved, reuse, run, gives_results=gives_results)
+        if self.storage is not None and plan.fingerprints:
+            self.storage.new_workflow(self.workflow_name)
         if saved is not None and Action.EXECUTE in plan.actions:
             from functionfuse.why import reasons
 
@@ -283,6 +294,11 @@ class BaseWorkflow:
         saved = self._open_saved(warns=False)
         plan = self._make_plan(saved, reuse)
         return explain(plan, positions, saved, reuse=reuse, logs=self._logs)
+
+    @property
+    def progress_style(self) -> Style:
+        """How progress is to be shown, given what the engine does beside it."""
+        return Style()
 
     def _open_saved(self, *, warns: bool = True) -> SavedResults | None:
         if self.storage is None:

@@ -35,7 +35,8 @@ def to_svg(dot: str) -> str:
             "Mermaid and DOT need nothing"
         )
         raise MissingProgramError(msg)
-    done = subprocess.run([path, "-Tsvg"], input=dot.encode(), capture_output=True, check=False)
+    text = dot.encode(errors="replace")  # Names may hold what is no Unicode.
+    done = subprocess.run([path, "-Tsvg"], input=text, capture_output=True, check=False)
     if done.returncode:
         msg = f"{path} can't draw the graph: {done.stderr.decode(errors='replace').strip()}"
         raise RuntimeError(msg)

@@ -12,8 +12,9 @@ from functionfuse.graph import Graph
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
-__all__ = ["NodeRun", "RunRecord", "State"]
+__all__ = ["Failure", "NodeRun", "RunRecord", "State"]
 
 
 class State(str, enum.Enum):
@@ -34,6 +35,24 @@ STATES = tuple(State)
 PENDING, SKIPPED, LOADED, EXECUTED, FAILED = range(len(STATES))
 
 
+MOST_TRACEBACKS = 100
+"""Of further failures only the messages are kept."""
+
+MOST_CHARACTERS = 20_000
+"""So long is the end of a traceback that is kept."""
+
+MESSAGE_CHARACTERS = 200
+
+
+class Failure(NamedTuple):
+    """Why a node failed."""
+
+    message: str
+    """The error's type and the first line of what it says, cut at 200 characters."""
+    traceback: str
+    """Its end, if it is long; "" if a hundred nodes had failed before."""
+
+
 class NodeRun(NamedTuple):
     """One node in one run."""
 
@@ -48,12 +67,18 @@ class NodeRun(NamedTuple):
     """Name of the thread or process that ran it, "" where all ran in one or none is known."""
     reason: str
     """Why it was executed or loaded; "" without a storage."""
-    error: str
-    """Traceback of its failure; "" if it did not fail."""
+    failure: Failure | None
+    """Why it failed, if it did."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it, for JSON."""
+        return {**self._asdict(), "failure": self.failure and self.failure._asdict()}
 
 
 class RunRecord(Mapping[str, NodeRun]):
     """What a run did with each node, by the nodes' names; readable while the run goes on.
+
+    The run is over when its context closes.
 
     Parameters
     ----------
@@ -76,7 +101,11 @@ class RunRecord(Mapping[str, NodeRun]):
     workers
         What ran nodes, by position, where that is known.
     errors
-        Tracebacks of the nodes that failed, by position.
+        Why nodes failed, by position.
+    blocked
+        Positions of nodes that can't run since one above failed.
+    ending
+        `"completed"`, `"failed"` or `"interrupted"`; "" while the run goes on.
     """
 
     def __init__(
@@ -89,7 +118,9 @@ class RunRecord(Mapping[str, NodeRun]):
         self.reasons: dict[int, str] = {}
         self._has_storage = has_storage
         self.workers: dict[int, str] = {}
-        self.errors: dict[int, str] = {}
+        self.errors: dict[int, Failure] = {}
+        self.blocked: set[int] = set()
+        self.ending = ""
         self._begun = time.perf_counter()
         self._ended: float | None = None
         self._epoch = time.time() - self._begun
@@ -120,13 +151,21 @@ class RunRecord(Mapping[str, NodeRun]):
         if stored_bytes:
             self._stored_bytes[position] = stored_bytes
 
-    def note_failed(self, position: int, start: float, duration: float) -> None:
-        """Take down that a node failed; times as for `note_executed`."""
+    def note_failed(
+        self, position: int, start: float, duration: float, error: BaseException
+    ) -> None:
+        """Take down that a node failed, and why; times as for `note_executed`."""
+        import traceback
+
         self.note_executed(position, start, duration)
         self._states[position] = FAILED
+        text = ""
+        if len(self.errors) < MOST_TRACEBACKS:
+            text = "".join(traceback.format_exception(error))[-MOST_CHARACTERS:]
+        self.errors[position] = Failure(_message(error), text)
 
     def note_skipped(self, skipped: Iterable[tuple[int, int]]) -> None:
-        """Take down whose results were not needed, unless this run made them.
+        """Take down whose results are not needed, by the plan that holds from now on.
 
         Parameters
         ----------
@@ -134,6 +173,7 @@ class RunRecord(Mapping[str, NodeRun]):
             Position of each node and size of its result in the storage.
         """
         states, sizes = self._states, self._stored_bytes
+        states[:] = states.replace(bytes([SKIPPED]), bytes([PENDING]))
         for position, stored_bytes in skipped:
             if states[position] != EXECUTED:
                 states[position] = SKIPPED
@@ -145,9 +185,20 @@ class RunRecord(Mapping[str, NodeRun]):
             self.note_executed(position, start, duration, stored_bytes)
             self._states[position] = LOADED
 
-    def end(self) -> None:
-        """Take down that the run is over."""
+    def __enter__(self) -> RunRecord:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self._ended = time.perf_counter()
+        if error is None:
+            self.ending = "completed"
+        else:
+            self.ending = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
     @property
     def started(self) -> float:
@@ -199,14 +250,16 @@ class RunRecord(Mapping[str, NodeRun]):
         write_page(summarize(self), path)
 
     def reason(self, position: int) -> str:
-        """Return why a node was executed or loaded; "" without a storage."""
+        """Return why a node was executed, loaded or can't run; "" where nothing decides."""
+        if self._states[position] == PENDING:
+            return "a node above failed" if position in self.blocked else ""
         if not self._has_storage:
             return ""
         is_saved = self._states[position] in (LOADED, SKIPPED)
         return self.reasons.get(position, "saved already" if is_saved else "not saved")
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return a list for each field of `NodeRun` but errors, in the nodes' order of creation.
+        """Return a list for each field of `NodeRun` but `failure`, in the nodes' order of creation.
 
         States are texts, and `started` is in seconds since the run began.
         """
@@ -231,7 +284,7 @@ class RunRecord(Mapping[str, NodeRun]):
             self._stored_bytes[position],
             self.workers.get(position, ""),
             self.reason(position),
-            self.errors.get(position, ""),
+            self.errors.get(position),
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -243,3 +296,8 @@ class RunRecord(Mapping[str, NodeRun]):
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {state}" for state, count in self.counts().items())
         return f"<run of {len(self)} nodes: {counts}>"
+
+
+def _message(error: BaseException) -> str:
+    first = f"{type(error).__name__}: {error}".partition("\n")[0]
+    return first if len(first) <= MESSAGE_CHARACTERS else first[: MESSAGE_CHARACTERS - 1] + "…"

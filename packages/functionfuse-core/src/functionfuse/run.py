@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from functionfuse.arguments import take
+from functionfuse.decoration import keep_importable
 from functionfuse.errors import RemoteTraceback, add_note
 from functionfuse.graph import Graph
 from functionfuse.plan import Action, Plan
@@ -18,7 +19,7 @@ from functionfuse.record import RunRecord
 from functionfuse.saved import Replan, SavedResults
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
-from functionfuse.worker import Destination, Outcome
+from functionfuse.worker import Destination, NodeCall, Outcome
 
 __all__ = ["Run", "check_on_error"]
 
@@ -84,7 +85,7 @@ class Run:
         self.record = RunRecord(graph, workflow_name, backend, has_storage=self.has_storage)
         self._continues = on_error == "continue"
         self._failures: dict[int, Exception] = {}
-        self.blocked: set[int] = set()
+        self.blocked = self.record.blocked
         self.running: set[int] = set()
 
     def begin(self, plan: Plan) -> None:
@@ -151,6 +152,31 @@ class Run:
         """Take down that a worker has a node, until one of the methods below is called."""
         self.running.add(position)
 
+    def call(self, step: int, values: list[Any]) -> NodeCall:
+        """Return what a worker needs to take a step of the plan.
+
+        Parameters
+        ----------
+        step
+            The step: one that loads, executes, or replays a call.
+        values
+            The results of the node's parents, so far as the engine does not bring them.
+        """
+        position, action = self.plan.order[step], self.plan.step_actions[step]
+        if action is Action.LOAD:
+            storage, *place = self.stored(position)
+            return NodeCall(storage.read_saved, None, None, place)
+        node = self.graph.nodes[position]
+        keep_importable(node.function.func)
+        return NodeCall(
+            node.function.func,
+            node.args,
+            node.kwargs,
+            values,
+            self.initializers.get(position),
+            self.destination(position) if action is Action.EXECUTE else None,
+        )
+
     def load_elsewhere(self, position: int, outcome: Outcome) -> None:
         """Take down that a node's saved result was loaded by a worker."""
         start = self._end_elsewhere(position, outcome)
@@ -205,16 +231,34 @@ class Run:
         assert outcome.error is not None
         if outcome.traceback:
             outcome.error.__cause__ = RemoteTraceback(outcome.traceback)
-        return self.fail(position, outcome.error, self._end_elsewhere(position, outcome))
+        start = self._end_elsewhere(position, outcome)
+        return self.fail(position, outcome.error, start, outcome.duration)
 
-    def fail(self, position: int, error: BaseException, start: float) -> bool:
-        """Take down that a node failed; tell whether its error is to be raised at once."""
-        import traceback
+    def fail(
+        self, position: int, error: BaseException, start: float, duration: float | None = None
+    ) -> bool:
+        """Take down that a node failed; tell whether its error is to be raised at once.
 
+        Parameters
+        ----------
+        position
+            The node.
+        error
+            What it raised. One that is no failure of its own, such as that of ctrl-C, leaves it
+            pending.
+        start
+            When it started, by `time.perf_counter`.
+        duration
+            How long it ran, in seconds; None if it has just ended.
+        """
         self.running.discard(position)
         name = self.graph.names[position]
-        self.record.note_failed(position, start, perf_counter() - start)
-        self.record.errors[position] = "".join(traceback.format_exception(error))
+        if isinstance(error, KeyboardInterrupt):
+            add_note(error, f"node {name!r} of workflow {self._workflow_name!r} was interrupted")
+            return True
+        if duration is None:
+            duration = perf_counter() - start
+        self.record.note_failed(position, start, duration, error)
         add_note(error, f"node {name!r} of workflow {self._workflow_name!r} failed")
         if not self._continues or not isinstance(error, Exception):
             return True

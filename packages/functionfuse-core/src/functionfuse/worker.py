@@ -16,7 +16,9 @@ from functionfuse.execution import Awaiter, execute
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
 
-__all__ = ["Destination", "NodeCall", "Outcome", "failure", "run_node"]
+__all__ = ["Destination", "NodeCall", "Outcome", "carry", "failure", "outcome_of", "run_node"]
+
+_CARRIED = "_functionfuse_outcome"
 
 _initialized_lock = threading.RLock()
 
@@ -126,6 +128,22 @@ def failure(error: BaseException, started: float, duration: float, pickler: Any)
 
     text = "".join(traceback.format_exception(error))
     return Outcome(None, _portable(error, pickler), text, started, duration, None)
+
+
+def carry(outcome: Outcome) -> None:
+    """Have an error carry its outcome, where an engine carries nothing but the error."""
+    told = outcome._replace(error=None)
+    vars(outcome.error)[_CARRIED] = told  # Not by `setattr`: an exception may be frozen.
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """Return the outcome that an error carries, or one made now if it carries none.
+
+    That is so if the worker died, say, or what it was given or gave could not be sent.
+    """
+    told = vars(error).pop(_CARRIED, Outcome(None, None, "", time.time(), 0.0, None))
+    outcome: Outcome = told._replace(error=error)
+    return outcome
 
 
 def _worker(driver_pid: int | None) -> str:

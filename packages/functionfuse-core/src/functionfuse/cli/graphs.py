@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import sys
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from functionfuse.baseworkflow import BaseWorkflow
@@ -40,26 +40,37 @@ def run(options: Namespace) -> None:
     given = ", ".join(f"{name}={value!r}" for name, value in run_arguments.items())
     _check_fit(workflow_class.run, {"self": None, **run_arguments}, options, given)
     w = _make(workflow_class, options, **arguments)
-    start = perf_counter()
     try:
-        result = w.run(**run_arguments)
-    except Exception as error:  # Nodes raise what they like.
-        _report(w, perf_counter() - start, options)
-        if notes(error):  # They name the node.
+        with _output_for_machines(options):
+            result = w.run(**run_arguments)
+    except (Exception, SystemExit) as error:  # Nodes raise what they like.
+        _report(w, options)
+        if isinstance(error, SystemExit) or notes(error):  # They name the node.
             raise UserCodeError(error, NODE_FAILED) from error
+        raise
+    except KeyboardInterrupt:
+        _report(w, options)
         raise
     if result is not None and not options.json:
         say(shorten(result))
-    _report(w, perf_counter() - start, options)
+    _report(w, options)
 
 
-def _report(w: Any, seconds: float, options: Namespace) -> None:
+def _output_for_machines(options: Namespace) -> AbstractContextManager[Any]:
+    """Leave standard output to the JSON, and what nodes print to standard error."""
+    return redirect_stdout(sys.stderr) if options.json else nullcontext()
+
+
+def _report(w: Any, options: Namespace) -> None:
+    record = w.last_run
+    if record is None:
+        return
     if options.json:
-        nodes = {name: node._asdict() for name, node in (w.last_run or {}).items()}
-        say_json({"workflow": w.workflow_name, "seconds": seconds, "nodes": nodes})
-    elif w.last_run is not None:
-        counts = ", ".join(f"{count} {state}" for state, count in w.last_run.counts().items())
-        sys.stderr.write(f"{w.workflow_name}: {counts} in {seconds:.1f} s\n")
+        nodes = {name: node.to_dict() for name, node in record.items()}
+        say_json({"workflow": w.workflow_name, "seconds": record.seconds, "nodes": nodes})
+    elif not options.progress:  # Which tells the same.
+        counts = ", ".join(f"{count} {state}" for state, count in record.counts().items())
+        sys.stderr.write(f"{w.workflow_name}: {counts} in {record.seconds:.1f} s\n")
 
 
 def why(options: Namespace) -> None:
@@ -107,5 +118,6 @@ def _check_fit(called: Any, arguments: dict[str, Any], options: Namespace, given
     try:
         inspect.signature(called).bind(**arguments)
     except TypeError as error:
-        msg = f"backend {options.backend!r} does not take {given}: {error}"
+        allowed = ", ".join(name for name in inspect.signature(called).parameters if name != "self")
+        msg = f"backend {options.backend!r} does not take {given}: {error}; it takes {allowed}"
         raise UsageError(msg) from error

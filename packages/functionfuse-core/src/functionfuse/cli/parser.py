@@ -61,6 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     which_output = report.add_mutually_exclusive_group()
     which_output.add_argument(
+        "-o",
         "--output",
         metavar="FILE",
         default="report.html",

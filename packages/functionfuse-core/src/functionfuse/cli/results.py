@@ -13,7 +13,7 @@ from functionfuse.cli.errors import UsageError
 from functionfuse.cli.output import say, say_json, say_table, shorten
 from functionfuse.cli.targets import find_storage
 from functionfuse.storage.base import Storage
-from functionfuse.storage.contents import describe_size
+from functionfuse.storage.contents import describe_duration, describe_size
 from functionfuse.storage.format import Header
 from functionfuse.storage.preview import describe_pickle
 
@@ -90,7 +90,7 @@ def _describe(header: Header) -> list[tuple[str, str]]:
     if header.started is not None:
         rows.append(("started", f"{datetime.fromtimestamp(header.started):%Y-%m-%d %H:%M:%S}"))
     if header.duration is not None:
-        rows.append(("took", f"{header.duration:.3g} s"))
+        rows.append(("took", describe_duration(header.duration)))
     rows.append(("python", header.python))
     sizes = [describe_size(size) for size in header.blocks]
     buffers = f", {len(sizes) - 1} buffers of {', '.join(sizes[1:4])}" if sizes[1:] else ""

@@ -60,7 +60,8 @@ def find_target(text: str) -> Target:
 
 def _node_names(module: ModuleType) -> Iterator[str]:
     for name, value in vars(module).items():
-        if isinstance(value, (Node, Item)):
+        given = value if isinstance(value, (list, tuple)) else [value]
+        if given and all(isinstance(one, (Node, Item)) for one in given):
             yield name
 
 

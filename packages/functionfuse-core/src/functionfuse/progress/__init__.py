@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 
+from functionfuse.progress.snapshot import Style
 from functionfuse.progress.watcher import Watcher
 from functionfuse.run import Run
 
-__all__ = ["VARIABLE", "watched"]
+__all__ = ["VARIABLE", "Style", "watched"]
 
 VARIABLE = "FUNCTIONFUSE_PROGRESS"
 """Variable of the environment that switches progress on where `run` is not told."""
@@ -16,9 +17,7 @@ VARIABLE = "FUNCTIONFUSE_PROGRESS"
 _OFF = ("", "0", "false", "no", "off")
 
 
-def watched(
-    run: Run, wanted: bool | None, *, is_terminal_shared: bool
-) -> AbstractContextManager[object]:
+def watched(run: Run, wanted: bool | None, style: Style) -> AbstractContextManager[object]:
     """Return a context in which a run's progress is shown, if it is to be.
 
     Parameters
@@ -27,9 +26,9 @@ def watched(
         The run.
     wanted
         Whether to show it; None leaves that to the variable of the environment.
-    is_terminal_shared
-        Whether the engine writes to the terminal by itself, where bars would be torn.
+    style
+        How to show it.
     """
     if wanted is None:
         wanted = os.environ.get(VARIABLE, "").strip().lower() not in _OFF
-    return Watcher(run, is_terminal_shared=is_terminal_shared) if wanted else nullcontext()
+    return Watcher(run, style) if wanted else nullcontext()

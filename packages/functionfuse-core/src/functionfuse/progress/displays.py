@@ -1,29 +1,33 @@
-"""Where progress is shown: as lines, as bars in a terminal, as bars in a notebook."""
+"""Where progress is shown: as lines, as a bar in a terminal, as a bar in a notebook."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from functionfuse.progress.snapshot import Snapshot
+from functionfuse.progress.snapshot import Snapshot, Style
 
 if TYPE_CHECKING:
     from rich.table import Table
     from typing_extensions import Self
 
-__all__ = ["Display", "open_display"]
+__all__ = ["Display", "Lines", "NotebookBar", "bar", "open_display"]
 
-NAMES_SHOWN = 5
-BAR_WIDTH = 40
 LINE_INTERVAL_S = 5.0
-MOST_LINES_GROWTH = 0.1
+INTERVAL_SHARE = 0.1
 """A line follows another after 5 s, or a tenth of the time that the run has taken."""
+
+BAR_WIDTH = 24
+NOTEBOOK_WIDTH = 110
 
 
 class Display(ABC):
     """Shows how far a run is, again and again, while its context is open."""
+
+    tells_end: ClassVar[bool] = False
+    """Whether what it shows last stays, so that no line need tell the end."""
 
     @abstractmethod
     def show(self, snapshot: Snapshot) -> None:
@@ -36,21 +40,23 @@ class Display(ABC):
         return None
 
 
-def open_display(*, is_terminal_shared: bool) -> Display:
+def open_display(style: Style) -> Display:
     """Return the best display for where standard error goes.
 
     Parameters
     ----------
-    is_terminal_shared
-        Whether others write to the terminal, which would tear bars.
+    style
+        How progress is to be shown.
     """
     if importlib.util.find_spec("rich") is None:
-        return Lines()
+        return Lines(style)
     if _is_notebook():
-        return NotebookBars()
-    if sys.stderr.isatty() and not is_terminal_shared:
-        return TerminalBars()
-    return Lines()
+        return NotebookBar(style)
+    if not style.is_terminal_shared:
+        from functionfuse.progress.terminal import open_terminal_bar
+
+        return open_terminal_bar(style) or Lines(style)
+    return Lines(style)
 
 
 def _is_notebook() -> bool:
@@ -61,82 +67,72 @@ def _is_notebook() -> bool:
 
 
 class Lines(Display):
-    """Writes a line to standard error, less and less often."""
+    """Writes a line to standard error, less and less often.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    style
+        How progress is to be shown.
+    """
+
+    def __init__(self, style: Style) -> None:
+        self._style = style
         self._next_s = 0.0
 
-    def show(self, snapshot: Snapshot) -> None:
-        # docstring inherited
-        if snapshot.seconds < self._next_s:
+    def show(self, snapshot: Snapshot) -> None:  # noqa: D102  docstring inherited
+        names = snapshot.names()
+        if snapshot.seconds < self._next_s or not names:
             return
-        pause = max(LINE_INTERVAL_S, MOST_LINES_GROWTH * snapshot.seconds)
+        pause = max(LINE_INTERVAL_S, INTERVAL_SHARE * snapshot.seconds)
         self._next_s = snapshot.seconds + pause
         sys.stderr.write(
-            f"{snapshot.workflow_name}: {snapshot.done} of {snapshot.total} nodes done after "
-            f"{snapshot.seconds:.0f} s ({snapshot.counts()}); now: {_names(snapshot)}\n"
+            f"{snapshot.title}: {snapshot.done} of {snapshot.total} nodes done after "
+            f"{snapshot.time()} ({snapshot.counts()}); {self._style.running}: {names}\n"
         )
 
 
-class TerminalBars(Display):
-    """Draws a bar at the terminal's last lines; what is printed meanwhile stands above it."""
+class NotebookBar(Display):
+    """Draws a bar below the notebook's cell.
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
+    Parameters
+    ----------
+    style
+        How progress is to be shown.
+    """
 
-        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+    tells_end = True
 
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._live.stop()
-
-    def show(self, snapshot: Snapshot) -> None:
-        # docstring inherited
-        self._live.update(_bars(snapshot), refresh=True)
-
-
-class NotebookBars(Display):
-    """Draws a bar below the notebook's cell."""
-
-    def __init__(self) -> None:
+    def __init__(self, style: Style) -> None:
+        self._style = style
         self._handle: Any = None
 
-    def show(self, snapshot: Snapshot) -> None:
-        # docstring inherited
+    def show(self, snapshot: Snapshot) -> None:  # noqa: D102  docstring inherited
         from IPython.display import display
 
+        drawn = bar(snapshot, self._style)
+        drawn.width = NOTEBOOK_WIDTH
         if self._handle is None:
-            self._handle = display(_bars(snapshot), display_id=True)
+            self._handle = display(drawn, display_id=True)
         else:
-            self._handle.update(_bars(snapshot))
+            self._handle.update(drawn)
 
 
-def _bars(snapshot: Snapshot) -> Table:
-    """Draw a bar, the counts, and below them the nodes that run."""
+def bar(snapshot: Snapshot, style: Style) -> Table:
+    """Draw the state of a run in one line, for rich to print."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    first = Table.grid(padding=(0, 1))
-    bar = ProgressBar(total=snapshot.total or 1, completed=snapshot.done, width=BAR_WIDTH)
-    first.add_row(
-        Text(snapshot.workflow_name, style="bold"),
-        bar,
-        f"{snapshot.done}/{snapshot.total}",
-        Text(f"{snapshot.seconds:.0f} s", style="dim"),
+    names = snapshot.names()
+    line = Table.grid(padding=(0, 1), expand=True)
+    for _ in range(4):
+        line.add_column(no_wrap=True)
+    line.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    line.add_row(
+        Text(snapshot.title, style="bold"),
+        ProgressBar(total=snapshot.total or 1, completed=snapshot.done, width=BAR_WIDTH),
+        Text(snapshot.time(), style="dim"),
+        Text(snapshot.counts(), style="red" if snapshot.failed else ""),
+        Text(f"{style.running}: {names}" if names else "", style="dim"),
     )
-    table = Table.grid()
-    table.add_row(first)
-    table.add_row(Text(snapshot.counts(), style="red" if snapshot.failed else ""))
-    table.add_row(Text(f"now: {_names(snapshot)}", style="dim", no_wrap=True, overflow="ellipsis"))
-    return table
-
-
-def _names(snapshot: Snapshot) -> str:
-    names = ", ".join(snapshot.running[:NAMES_SHOWN])
-    more = len(snapshot.running) - NAMES_SHOWN
-    return (names or "nothing") + (f" and {more} more" if more > 0 else "")
+    return line

@@ -9,7 +9,20 @@ from functionfuse.plan import Plan
 from functionfuse.record import State
 from functionfuse.run import Run
 
-__all__ = ["Observer", "Snapshot"]
+__all__ = ["Observer", "Snapshot", "Style"]
+
+NAMES_SHOWN = 5
+NAME_CHARACTERS = 60
+
+
+class Style(NamedTuple):
+    """How progress is shown, given what an engine does beside it."""
+
+    is_terminal_shared: bool = False
+    """Whether other processes, or loggers of the engine, write to the terminal as well, where
+    bars would be torn."""
+    running: str = "now"
+    """What to call the nodes that workers have: they may only wait there."""
 
 
 class Snapshot(NamedTuple):
@@ -39,6 +52,11 @@ class Snapshot(NamedTuple):
         """How many nodes there are to do."""
         return self.done + self.left
 
+    @property
+    def title(self) -> str:
+        """The workflow's name, fit for a terminal."""
+        return _printable(self.workflow_name)
+
     def counts(self) -> str:
         """Return the counts as text, those of nothing left out."""
         counts = {
@@ -50,6 +68,20 @@ class Snapshot(NamedTuple):
             "blocked": self.blocked,
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+
+    def time(self) -> str:
+        """Return how long the run has taken, as people read it."""
+        if self.seconds < 60:
+            return f"{self.seconds:.1f} s"
+        minutes, seconds = divmod(round(self.seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}"
+
+    def names(self) -> str:
+        """Return the names of the nodes that run, the first five."""
+        names = ", ".join(map(_printable, self.running[:NAMES_SHOWN]))
+        more = len(self.running) - NAMES_SHOWN
+        return names + (f" and {more} more" if more > 0 else "")
 
 
 class Observer:
@@ -106,3 +138,9 @@ class Observer:
                 return [position]
             self._step += 1
         return []
+
+
+def _printable(name: str) -> str:
+    """Return a name without what would move a terminal's cursor, cut if it is long."""
+    shown = "".join(c if c.isprintable() else " " for c in name[: NAME_CHARACTERS + 1])
+    return shown if len(shown) <= NAME_CHARACTERS else shown[: NAME_CHARACTERS - 1] + "…"

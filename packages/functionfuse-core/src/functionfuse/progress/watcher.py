@@ -9,9 +9,8 @@ import contextlib
 import sys
 from _thread import allocate_lock, start_new_thread
 from contextvars import copy_context
-from types import TracebackType
 
-from functionfuse.progress.snapshot import Observer
+from functionfuse.progress.snapshot import Observer, Style
 from functionfuse.run import Run
 
 __all__ = ["Watcher"]
@@ -29,16 +28,18 @@ class Watcher:
     ----------
     run
         The run.
-    is_terminal_shared
-        Whether others than this process's own prints write to the terminal.
+    style
+        How to show it.
     """
 
-    def __init__(self, run: Run, *, is_terminal_shared: bool) -> None:
+    def __init__(self, run: Run, style: Style) -> None:
+        self._record = run.record
         self._observer = Observer(run)
-        self._is_terminal_shared = is_terminal_shared
+        self._style = style
         self._is_over = allocate_lock()
         """Held until the run is over."""
         self._showing = allocate_lock()
+        self._is_end_told = False
 
     def __enter__(self) -> Watcher:
         self._is_over.acquire()
@@ -47,19 +48,15 @@ class Watcher:
         start_new_thread(copy_context().run, (self._watch,))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._is_over.release()
         with self._showing:
             snapshot = self._observer.look()
-        ended = "ended" if error is None else "failed"
+        if self._is_end_told:
+            return
         with contextlib.suppress(OSError, ValueError):  # Standard error is closed.
             sys.stderr.write(
-                f"{snapshot.workflow_name}: {ended} after {snapshot.seconds:.1f} s: "
+                f"{snapshot.title}: {self._record.ending} after {snapshot.time()}: "
                 f"{snapshot.counts()}\n"
             )
 
@@ -72,7 +69,8 @@ class Watcher:
                 return
             from functionfuse.progress.displays import open_display
 
-            with open_display(is_terminal_shared=self._is_terminal_shared) as display:
+            with open_display(self._style) as display:
+                self._is_end_told = display.tells_end
                 display.show(self._observer.look())
                 while not self._is_over.acquire(timeout=INTERVAL_S):
                     display.show(self._observer.look())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from functionfuse.storage.base import Storage
 
-__all__ = ["describe_size", "to_html"]
+__all__ = ["describe_duration", "describe_size", "to_html"]
 
 MOST_WORKFLOWS = 50
 MOST_TASKS = 10
@@ -53,3 +53,17 @@ def describe_size(nbytes: float) -> str:
         if nbytes < 1000 or unit == "TB":
             break
     return f"{nbytes:.1f} {unit}"
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a time as people read it.
+
+    Examples
+    --------
+    >>> describe_duration(4.7e-05), describe_duration(0.25), describe_duration(75.26)
+    ('0.05 ms', '250 ms', '75.3 s')
+    """
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    milliseconds = 1000 * seconds
+    return f"{milliseconds:.2f} ms" if milliseconds < 10 else f"{milliseconds:.0f} ms"

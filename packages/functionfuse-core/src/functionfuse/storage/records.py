@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ __all__ = ["Records"]
 
 FASTEST = 1
 """Level of compression: the highest makes records a tenth smaller in eight times the time."""
+
+_NAME = re.compile(r"\d{4}-\d\d-\d\dT[\d-]{8}\.\d{6}Z")
 
 MOST_KEPT = 20
 """Of the runs before these nothing is known any more."""
@@ -52,15 +55,16 @@ class Records:
         began = datetime.fromtimestamp(summary["started"], timezone.utc)
         data = gzip.compress(json.dumps(summary, separators=(",", ":")).encode(), FASTEST, mtime=0)
         self._keeper.prepare(self._folder)
-        key = f"{self._folder}/{began:%Y-%m-%dT%H-%M-%S.%fZ}"
-        self._keeper.write(key, lambda write_all: write_all(data))
-        for name in self.names()[:-MOST_KEPT]:
+        name = f"{began:%Y-%m-%dT%H-%M-%S.%fZ}"
+        self._keeper.write(f"{self._folder}/{name}", lambda write_all: write_all(data))
+        earlier = [kept for kept in self.names() if kept != name]  # The clock may have been wrong.
+        for other in earlier[: 1 - MOST_KEPT]:
             with contextlib.suppress(FileNotFoundError):  # Another run has removed it.
-                self._keeper.remove(f"{self._folder}/{name}")
+                self._keeper.remove(f"{self._folder}/{other}")
 
     def names(self) -> list[str]:
         """Return what the records are called, from the earliest to the last: when runs began."""
-        return sorted(self._keeper.list(self._folder))
+        return sorted(filter(_NAME.fullmatch, self._keeper.list(self._folder)))
 
     def read(self, name: str) -> dict[str, Any]:
         """Return what a run did.

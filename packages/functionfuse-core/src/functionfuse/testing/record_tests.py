@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
+from functionfuse import workflow
 from functionfuse.progress import VARIABLE
-from functionfuse.testing.functions import CustomError, fail, keep, prepend, token
+from functionfuse.testing.functions import CustomError, keep, prepend, token
 from functionfuse.testing.reuse_tests import NAME
 
 __all__ = ["RecordTests"]
+
+
+FAILS_AFTER_S = 0.05
+
+
+@workflow
+def slow_failure() -> None:
+    """Take a moment, then raise an error."""
+    time.sleep(FAILS_AFTER_S)
+    raise CustomError(0, "slowly")
 
 
 def _pair(text: str = "of ") -> Any:
@@ -26,13 +38,13 @@ class RecordTests:
     ) -> None:
         monkeypatch.setenv(VARIABLE, "1")
         backend.run(make(_pair()))
-        assert f"{NAME}: ended after " in (errors := capfd.readouterr().err)
+        assert f"{NAME}: completed after " in (errors := capfd.readouterr().err)
         assert " s: 2 executed\n" in errors
         backend.run(make(_pair("new ")), reuse="unchanged")
         assert " s: 1 executed, 1 loaded\n" in capfd.readouterr().err
         monkeypatch.setenv(VARIABLE, "0")
         backend.run(make(_pair("newer ")), reuse="unchanged")
-        assert f"{NAME}: ended" not in capfd.readouterr().err
+        assert f"{NAME}: completed" not in capfd.readouterr().err
 
     def test_the_storage_keeps_what_a_run_did_and_why(
         self, backend: Any, storage: Any, make: Any
@@ -60,15 +72,18 @@ class RecordTests:
     def test_a_failed_run_is_kept_with_the_traceback(
         self, backend: Any, storage: Any, make: Any
     ) -> None:
-        broken = fail().set_name("broken")
+        broken = slow_failure().set_name("broken")
         with pytest.raises(CustomError):
             backend.run(make(keep(broken)))
         records = storage.records(NAME)
         kept = records.read(records.names()[-1])
         assert kept["nodes"]["state"] == ["failed", "pending"]
         assert kept["errors"].keys() == {"0"}
-        assert "in fail" in kept["errors"]["0"]
-        assert "CustomError: " in kept["errors"]["0"]
+        assert kept["ending"] == "failed"
+        assert kept["errors"]["0"]["message"].startswith("CustomError: ")
+        assert "in slow_failure" in kept["errors"]["0"]["traceback"]
+        assert kept["nodes"]["duration"][0] >= FAILS_AFTER_S
+        assert kept["nodes"]["started"][0] >= 0
 
     def test_a_report_is_a_page(self, backend: Any, make: Any, tmp_path: Any) -> None:
         w = make(_pair())

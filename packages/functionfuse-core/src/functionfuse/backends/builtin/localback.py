@@ -9,6 +9,7 @@ from functionfuse.arguments import call
 from functionfuse.baseworkflow import BaseWorkflow
 from functionfuse.execution import UNSETTLED_TYPES, Awaiter, settle
 from functionfuse.plan import Action
+from functionfuse.progress import Style
 from functionfuse.run import Run
 
 if TYPE_CHECKING:
@@ -108,6 +109,13 @@ class LocalWorkflow(BaseWorkflow):
             raise ValueError(msg)
         self._executor = executor
         self._max_pending = max_pending
+
+    @property
+    def progress_style(self) -> Style:  # noqa: D102  docstring inherited
+        from concurrent.futures import ThreadPoolExecutor
+
+        is_here = self._executor is None or isinstance(self._executor, ThreadPoolExecutor)
+        return Style(is_terminal_shared=not is_here)
 
     def _follow(self, run: Run) -> Any:
         if self._executor is None:

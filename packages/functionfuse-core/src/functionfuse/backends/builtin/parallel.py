@@ -13,7 +13,6 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
-from functionfuse.decoration import keep_importable
 from functionfuse.errors import WorkersLostError, add_note
 from functionfuse.pickling import find_all_unpicklable, named_arguments
 from functionfuse.plan import Action
@@ -114,7 +113,8 @@ class _Scheduler:
         if run.blocked and run.is_blocked(position):
             self._complete(step)
         else:
-            self._hand_over(step, self._call(step))
+            values = [self._results[parent] for parent in run.graph.parents[position]]
+            self._hand_over(step, run.call(step, values))
 
     def _hand_over(self, step: int, call: NodeCall) -> None:
         position = self._run.plan.order[step]
@@ -133,21 +133,6 @@ class _Scheduler:
                 self._run.start_elsewhere(position)
             self._calls_pending += is_on_instance
             future.add_done_callback(self._done.put)
-
-    def _call(self, step: int) -> NodeCall:
-        run = self._run
-        position = run.plan.order[step]
-        parents = run.graph.parents[position]
-        node = run.graph.nodes[position]
-        keep_importable(node.function.func)
-        return NodeCall(
-            node.function.func,
-            node.args,
-            node.kwargs,
-            [self._results[parent] for parent in parents],
-            run.initializers.get(position),
-            run.destination(position) if run.plan.step_actions[step] is Action.EXECUTE else None,
-        )
 
     def _load(self, position: int) -> None:
         self._results[position] = self._run.load(position)

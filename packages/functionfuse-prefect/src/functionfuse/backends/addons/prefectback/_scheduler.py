@@ -28,16 +28,14 @@ from functionfuse.backends.addons.prefectback._tasks import (
     Result,
     Spec,
     make_task,
-    traceback_of,
 )
-from functionfuse.decoration import keep_importable
 from functionfuse.errors import WorkersLostError
 from functionfuse.node import MethodCall
 from functionfuse.plan import Action
 from functionfuse.run import Run
 from functionfuse.saved import LOSSES, Replan
 from functionfuse.schedule import Frontier
-from functionfuse.worker import NodeCall, Outcome
+from functionfuse.worker import NodeCall, outcome_of
 
 __all__ = ["Scheduler"]
 
@@ -141,31 +139,19 @@ class Scheduler:
             if parent not in self._run_ids:
                 self._waiting.setdefault(parent, []).append((position, step))
                 return
-        load = None
-        if step is not None:
-            storage, workflow_name, saved = self._run.stored(position)
-            load = NodeCall(storage.read_saved, None, None, [workflow_name, saved])
+        load = None if step is None else self._run.call(step, [])
         future = self._submit(position, step, load, [], is_saved=True)
         if step is not None:
             self._futures[position] = future
 
     def _submit_node(self, position: int, step: int) -> None:
         node = self._graph.nodes[position]
-        keep_importable(node.function.func)
         is_executed = self._actions[step] is Action.EXECUTE
-        node_call = NodeCall(
-            node.function.func,
-            node.args,
-            node.kwargs,
-            [],
-            self._run.initializers.get(position),
-            self._run.destination(position) if is_executed else None,
-        )
         parents = [self._futures.get(parent) for parent in self._graph.parents[position]]
         instance = self._graph.instances.get(position)
         if instance is not None and type(node) is MethodCall:
             parents[MethodCall.ORDER_PARENT] = self._latest[instance]
-        future = self._submit(position, step, node_call, parents, is_saved=False)
+        future = self._submit(position, step, self._run.call(step, []), parents, is_saved=False)
         if is_executed:
             self._futures[position] = future
         if instance is not None:
@@ -246,8 +232,7 @@ class Scheduler:
         if isinstance(error, BrokenExecutor):
             self._error = self._error or self._lost_error(position, error)
             return
-        outcome = Outcome(None, error, traceback_of(error), time(), 0.0, None)
-        if self._run.fail_elsewhere(position, outcome) and self._error is None:
+        if self._run.fail_elsewhere(position, outcome_of(error)) and self._error is None:
             self._error = error
 
     def _lost_error(self, position: int, error: BrokenExecutor) -> WorkersLostError:

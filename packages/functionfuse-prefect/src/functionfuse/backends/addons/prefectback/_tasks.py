@@ -18,15 +18,12 @@ from prefect.settings import get_current_settings
 from prefect.states import Completed
 
 from functionfuse.storage.index import Saved
-from functionfuse.worker import NodeCall, Outcome, run_node
+from functionfuse.worker import NodeCall, Outcome, carry, run_node
 
-__all__ = ["CACHED", "Result", "Spec", "make_task", "traceback_of"]
+__all__ = ["CACHED", "Result", "Spec", "make_task"]
 
 CACHED = "Cached"
 """Name that Prefect gives the state of what was not run because its result was there."""
-
-_TRACEBACK = "_functionfuse_traceback"
-"""Of an error from another process: its traceback, which pickles leave behind."""
 
 _ENGINE_LOGGERS = ("prefect", "httpx", "httpcore")
 
@@ -126,17 +123,9 @@ def _run(node_call: NodeCall, driver_pid: int) -> Result:
     with _logs_shown():
         outcome = run_node(node_call, driver_pid, cloudpickle)
     if outcome.error is not None:
-        if outcome.traceback:
-            # Not by its `__setattr__`: an exception may be frozen.
-            vars(outcome.error)[_TRACEBACK] = outcome.traceback
+        carry(outcome)
         raise outcome.error
     return Result(outcome.value, outcome.started, outcome.duration, outcome.saved, outcome.worker)
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return the traceback of an error from another process; "" of one from this."""
-    text: str = getattr(error, _TRACEBACK, "")
-    return text
 
 
 @contextmanager

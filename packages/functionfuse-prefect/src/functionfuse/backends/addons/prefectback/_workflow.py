@@ -20,6 +20,7 @@ from functionfuse.backends.addons.prefectback._scheduler import Scheduler
 from functionfuse.baseworkflow import BaseWorkflow
 from functionfuse.errors import notes
 from functionfuse.plan import check_reuse
+from functionfuse.progress import Style
 from functionfuse.run import Run, check_on_error
 
 __all__ = ["PrefectWorkflow"]
@@ -45,8 +46,7 @@ class PrefectWorkflow(BaseWorkflow):
         The name of the workflow, under which results are saved, and of the flow.
     """
 
-    _UNREACHABLE_KINDS = ("ray",)
-    _SHARES_TERMINAL = True
+    UNREACHABLE_KINDS = ("ray",)
 
     def __init__(self, *nodes: Any, workflow_name: str) -> None:
         super().__init__(*nodes, workflow_name=workflow_name)
@@ -96,6 +96,10 @@ class PrefectWorkflow(BaseWorkflow):
             **self._flow_options,
         }
         return Flow(run_workflow, **options)
+
+    @property
+    def progress_style(self) -> Style:  # docstring inherited
+        return Style(is_terminal_shared=True)  # Prefect's logs are there.
 
     def query(self, pattern: str | None = None) -> Query:
         # docstring inherited

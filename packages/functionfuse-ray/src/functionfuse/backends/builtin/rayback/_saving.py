@@ -38,8 +38,6 @@ class Saver:
 
     def __init__(self, storage: Storage) -> None:
         self._actor_storage = storage if isinstance(storage, FileStorage) else None
-        self._actors: dict[tuple[str, str, int], Any] = {}
-        """By Ray's job, which they end with, machine and number on it."""
         self._processes: dict[str, int] = {}
         self._turns = count()
 
@@ -77,7 +75,7 @@ class Saver:
         if not isinstance(error, RayActorError):
             return False
         if self._actor_storage is None:
-            self._actors.clear()
+            _actors.clear()
         else:
             self._actor_storage.forget_actor()
         return True
@@ -95,12 +93,12 @@ class Saver:
             self._processes = {node["NodeID"]: _process_count(node) for node in ray.nodes()}
         number = next(self._turns) % self._processes.get(machine, 1)
         key = ray.get_runtime_context().get_job_id(), machine, number
-        if key not in self._actors:
+        if key not in _actors:
             place = NodeAffinitySchedulingStrategy(machine, soft=True)
-            self._actors[key] = _SavingActor.options(
+            _actors[key] = _SavingActor.options(
                 num_cpus=0, max_concurrency=SAVES_AT_ONCE, scheduling_strategy=place
             ).remote()
-        return self._actors[key]
+        return _actors[key]
 
 
 def _process_count(node: dict[str, Any]) -> int:
@@ -115,6 +113,10 @@ class _Saving:
         _, saved = destination.save(value, outcome.started, outcome.duration)
         return saved
 
+
+_actors: dict[tuple[str, str, int], Any] = {}
+"""By Ray's job, which they end with, machine and number on it: starting one takes longer than
+most runs of small nodes."""
 
 # Of type Any: what Ray makes of classes has no types.
 _SavingActor: Any = ray.remote(_Saving)

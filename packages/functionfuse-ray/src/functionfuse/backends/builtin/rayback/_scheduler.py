@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import time
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -25,7 +24,7 @@ from functionfuse.plan import Action
 from functionfuse.run import Run
 from functionfuse.saved import LOSSES, Replan
 from functionfuse.schedule import Needs
-from functionfuse.worker import Destination, Outcome
+from functionfuse.worker import Destination, Outcome, outcome_of
 
 __all__ = ["Scheduler"]
 
@@ -236,7 +235,7 @@ class Scheduler:
             self._fail(position, error, traceback)
 
     def _fail(self, position: int, error: BaseException, traceback: str = "") -> None:
-        outcome = Outcome(None, error, traceback, time.time(), 0.0, None)
+        outcome = outcome_of(error)._replace(traceback=traceback)
         if self._run.fail_elsewhere(position, outcome) and self._error is None:
             self._error = error
             self._cancel(position)

@@ -14,7 +14,7 @@ import ray
 from functionfuse.errors import NodeError, RemoteTraceback
 from functionfuse.storage.base import Storage
 from functionfuse.storage.index import Saved
-from functionfuse.worker import Destination, NodeCall, Outcome, run_node
+from functionfuse.worker import Destination, NodeCall, Outcome, carry, run_node
 
 __all__ = ["InstanceActor", "Spec", "is_of_returning", "load", "make_task"]
 
@@ -51,7 +51,9 @@ def _run(func: Callable[..., Any], spec: Spec, values: list[Any]) -> tuple[Any, 
     call = NodeCall(func, spec.args, spec.kwargs, values, spec.initialize, spec.destination)
     outcome = run_node(call, None, cloudpickle)
     if outcome.error is not None:
-        raise _traveller(outcome.error) from _cause(outcome)
+        error = _traveller(outcome.error)
+        carry(outcome._replace(error=error, traceback=""))  # Ray brings the traceback.
+        raise error from _cause(outcome)
     return outcome.value, pickle.dumps((outcome._replace(value=None), _machine()))
 
 

@@ -15,6 +15,7 @@ from functionfuse.backends.builtin.rayback._saving import Saver
 from functionfuse.backends.builtin.rayback._scheduler import Scheduler
 from functionfuse.baseworkflow import BaseWorkflow
 from functionfuse.errors import warn
+from functionfuse.progress import Style
 from functionfuse.run import Run
 from functionfuse.storage.base import Storage
 from functionfuse.storage.rayfilestorage import has_node_with, start_ray
@@ -65,6 +66,10 @@ class RayWorkflow(BaseWorkflow):
         self._ray_init_args = ray_init_args
         start_ray(ray_init_args)
 
+    @property
+    def progress_style(self) -> Style:  # docstring inherited
+        return Style(running="submitted")
+
     def query(self, pattern: str | None = None) -> Query:  # docstring inherited
         return Query(self._matching(pattern), self)
 
@@ -104,7 +109,7 @@ class RayWorkflow(BaseWorkflow):
             How many nodes are submitted to Ray and unfinished at most; 0 for no limit.
         reuse, on_error, progress
             As for `LocalWorkflow.run`; after a failure, running nodes are cancelled. Progress
-            counts all nodes whose parents are done as running, also those that wait for a CPU.
+            names the nodes that were submitted and whose parents are done: some wait for a CPU.
 
         Returns
         -------
