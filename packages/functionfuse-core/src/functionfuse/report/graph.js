@@ -1,119 +1,112 @@
-// The graph in layers from left to right: nodes, or in large graphs functions, and arrows.
+// The graph as a drawing: boxes with the share of each state, and arrows.
 
-const MOST_BOXES = 200;
-const BOX = { width: 170, height: 34, gapX: 56, gapY: 14, margin: 16 };
-const SWEEPS = 6;
+const MARGIN = 18;
+const BACK_MARGIN = 48;
+const PADDING = 10;
+const STRIPE = 5;
 
-function depths() {
-  const found = new Array(count).fill(0);
-  for (const node of nodes) {
-    // A node is made after its parents.
-    for (const parent of node.parents) {
-      found[node.position] = Math.max(found[node.position], found[parent] + 1);
-    }
-  }
-  return found;
+function definitions() {
+  const arrow = drawn("marker", {
+    id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 8, markerHeight: 8, orient: "auto",
+    markerUnits: "userSpaceOnUse",
+  }, drawn("path", { class: "head", d: "M0,0.5 L8,4 L0,7.5 z" }));
+  const hatch = drawn("pattern", {
+    id: "hatch", width: 5, height: 5, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)",
+  }, drawn("rect", { class: "hatch", width: 2, height: 5 }));
+  return drawn("defs", {}, arrow, hatch);
 }
 
-function makeBoxes() {
-  const depth = depths();
-  const isGrouped = count > MOST_BOXES;
-  const boxes = new Map();
-  const keyOf = (position) => (isGrouped ? nodes[position].function : position);
-  for (const node of nodes) {
-    const key = keyOf(node.position);
-    if (!boxes.has(key)) boxes.set(key, { members: [], layer: Infinity, sources: new Map() });
-    const box = boxes.get(key);
-    box.members.push(node);
-    box.layer = Math.min(box.layer, depth[node.position]);
-  }
-  for (const node of nodes) {
-    const box = boxes.get(keyOf(node.position));
-    for (const parent of node.parents) {
-      const source = boxes.get(keyOf(parent));
-      if (source !== box) box.sources.set(source, (box.sources.get(source) ?? 0) + 1);
-    }
-  }
-  return [...boxes.values()];
-}
-
-function arrange(boxes) {
-  const layers = [];
-  const numbers = [...new Set(boxes.map((box) => box.layer))].sort((a, b) => a - b);
-  for (const number of numbers) layers.push(boxes.filter((box) => box.layer === number));
-  const neighbours = new Map(boxes.map((box) => [box, [...box.sources.keys()]]));
-  for (const box of boxes) for (const source of box.sources.keys()) neighbours.get(source).push(box);
-  const place = () => layers.forEach((layer) => layer.forEach((box, i) => (box.rank = i - (layer.length - 1) / 2)));
-  place();
-  for (let sweep = 0; sweep < SWEEPS; sweep += 1) {
-    for (const layer of sweep % 2 ? [...layers].reverse() : layers) {
-      for (const box of layer) {
-        const near = neighbours.get(box);
-        box.pull = near.length ? near.reduce((sum, other) => sum + other.rank, 0) / near.length : box.rank;
-      }
-      layer.sort((a, b) => a.pull - b.pull);
-      place();
-    }
-  }
-  const tallest = Math.max(...layers.map((layer) => layer.length));
-  layers.forEach((layer, column) => {
-    for (const box of layer) {
-      box.x = BOX.margin + column * (BOX.width + BOX.gapX);
-      box.y = BOX.margin + (box.rank + (tallest - 1) / 2) * (BOX.height + BOX.gapY);
-    }
+function stripes(box) {
+  const counts = tally(box.members.map((node) => node.state));
+  const [whole, y] = [BOX.width - 2 * PADDING, BOX.height - STRIPE - 4];
+  let x = PADDING;
+  return STATES.filter((state) => counts[state]).map((state) => {
+    const width = (whole * counts[state]) / box.members.length;
+    x += width;
+    return drawn("rect", { class: state, x: x - width, y, width, height: STRIPE });
   });
-  return {
-    width: 2 * BOX.margin + layers.length * (BOX.width + BOX.gapX) - BOX.gapX,
-    height: 2 * BOX.margin + tallest * (BOX.height + BOX.gapY) - BOX.gapY,
-  };
+}
+
+function searchOf(box) {
+  const [first] = box.members;
+  if (box.members.length === 1) return `node:${first.name}`;
+  const ofFunction = nodes.filter((node) => node.function === first.function);
+  return ofFunction.length === box.members.length ? `function:${first.function}` : `box:${box.number}`;
+}
+
+function describeBox(box) {
+  const [first] = box.members;
+  if (box.members.length === 1) return describe(first);
+  const counts = tally(box.members.map((node) => node.state));
+  const states = STATES.filter((state) => counts[state]).map((state) => `${counts[state]} ${state}`);
+  return [`${first.function} × ${box.members.length}`, ...states].join("\n");
 }
 
 function drawBox(box) {
   const [first] = box.members;
-  const many = box.members.length > 1 ? ` × ${box.members.length}` : "";
-  const label = many ? first.function : first.name;
-  const link = drawn("a", { href: "#search", transform: `translate(${box.x},${box.y})` });
-  const title = many ? `${label}${many}` : describe(first);
+  const isMany = box.members.length > 1;
+  const isRound = box.members.every((node) => node.isInstance);
+  const hasFailed = box.members.some((node) => node.state === "failed");
+  const link = drawn("a", { href: "#search", transform: `translate(${box.place.x},${box.place.y - BOX.height / 2})` });
+  const frame = { width: BOX.width, height: BOX.height, rx: isRound ? BOX.height / 2 : 6 };
   link.append(
-    drawn("title", {}, title),
-    drawn("rect", { class: "box", width: BOX.width, height: BOX.height, rx: 6 }),
-    drawn("text", { x: 10, y: 20 }, shorten(label, 24 - many.length) + many),
+    drawn("title", {}, describeBox(box)),
+    drawn("rect", { class: `box${isRound ? " round" : ""}${hasFailed ? " trouble" : ""}`, ...frame }),
+    drawn("text", { class: "label", x: isRound ? 1.5 * PADDING : PADDING, y: 18 }, isMany ? first.function : first.name),
+    ...stripes(box),
   );
-  const counts = tally(box.members.map((node) => node.state));
-  let x = 0;
-  for (const state of STATES) {
-    const width = (BOX.width * counts[state]) / box.members.length;
-    if (width) link.append(drawn("rect", { class: state, x, y: BOX.height - 5, width, height: 5 }));
-    x += width;
+  if (isMany) {
+    const x = BOX.width - PADDING;
+    link.append(drawn("text", { class: "many", x, y: 18, "text-anchor": "end" }, `× ${box.members.length}`));
   }
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    searchFor(label);
+    searchFor(searchOf(box));
   });
   return link;
 }
 
-function drawEdge(from, to) {
-  const [x1, y1] = [from.x + BOX.width, from.y + BOX.height / 2];
-  const [x2, y2] = [to.x, to.y + BOX.height / 2];
-  const bend = Math.max(30, Math.abs(x2 - x1) / 2);
-  return drawn("path", { class: "edge", d: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}` });
+// Names differ mostly at their ends: what does not fit is left out in the middle.
+function shorten(label, width) {
+  const letters = [...label.textContent];
+  const keep = (kept) => {
+    const front = Math.ceil(kept / 2);
+    label.textContent = `${letters.slice(0, front).join("")}…${letters.slice(letters.length - kept + front).join("")}`;
+  };
+  if (label.getComputedTextLength() <= width) return;
+  let [fits, tooMany] = [1, letters.length];
+  while (tooMany - fits > 1) {
+    const kept = (fits + tooMany) >> 1;
+    keep(kept);
+    if (label.getComputedTextLength() <= width) fits = kept;
+    else tooMany = kept;
+  }
+  keep(fits);
 }
 
-function shorten(text, length) {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
-}
-
-function showGraph() {
-  const boxes = makeBoxes();
-  const { width, height } = arrange(boxes);
-  const svg = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
-  for (const box of boxes) for (const source of box.sources.keys()) svg.append(drawEdge(source, box));
-  svg.append(...boxes.map(drawBox));
-  byId("graph").append(svg);
-  if (count > MOST_BOXES) {
-    byId("graph-note").textContent = `${count} nodes, drawn by function. A click lists a function's nodes.`;
+function shortenLabels() {
+  for (const label of byId("graph").querySelectorAll(".label")) {
+    const many = label.parentNode.querySelector(".many");
+    const taken = many ? many.getComputedTextLength() + PADDING : 0;
+    shorten(label, BOX.width - PADDING - label.getAttribute("x") - taken);
   }
 }
 
-showGraph();
+function showGraph() {
+  const [kind, boxOf] = chooseBoxes();
+  const boxes = makeBoxes(boxOf);
+  const edges = makeEdges(boxes);
+  const layout = layOut(boxes, edges);
+  const { lines, below } = drawLines(edges, layout);
+  const side = edges.some((edge) => edge.isBack && edge.from !== edge.to) ? BACK_MARGIN : MARGIN;
+  const [width, height] = [layout.width + 2 * side, layout.height + below + 2 * MARGIN];
+  const all = drawn("g", { transform: `translate(${side},${MARGIN})` }, ...lines, ...boxes.map(drawBox));
+  byId("graph").append(drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}` }, definitions(), all));
+  shortenLabels();
+  const dotted = edges.some((edge) => edge.isOrder) ? "Dotted: one call on an instance follows another." : "";
+  byId("graph-note").textContent = [NOTES[kind], dotted].filter(Boolean).join(" ");
+  const roots = boxes.filter((box) => box.layer === 0).map((box) => box.place.y + MARGIN);
+  return { width, height, roots: [Math.min(...roots) - BOX.height, Math.max(...roots) + BOX.height] };
+}
+
+const drawing = showGraph();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -12,7 +13,22 @@ from functionfuse.report.summary import FORMAT
 
 __all__ = ["write_page"]
 
-_PARTS = Path(__file__).parent
+_FOLDER = Path(__file__).parent
+
+_SCRIPTS = (
+    "page.js",
+    "head.js",
+    "failures.js",
+    "boxes.js",
+    "layers.js",
+    "lines.js",
+    "graph.js",
+    "zoom.js",
+    "timeline.js",
+    "search.js",
+    "table.js",
+)
+"""In the order in which they run: the first holds what all use."""
 
 
 def write_page(summary: Mapping[str, Any], path: str | Path) -> None:
@@ -40,17 +56,16 @@ def write_page(summary: Mapping[str, Any], path: str | Path) -> None:
         )
         raise ValueError(msg)
     parts = {
-        "{{title}}": escape(f"{summary['workflow']}: report of a run"),
-        "{{style}}": _part("page.css"),
-        "{{script}}": "\n".join(map(_part, ("page.js", "graph.js", "timeline.js", "table.js"))),
+        "title": escape(f"{summary['workflow']}: report of a run"),
+        "style": _read("page.css"),
+        "script": "\n".join(map(_read, _SCRIPTS)),
         # Between the tags of a script only `<` could end it.
-        "{{data}}": json.dumps(summary).replace("<", r"\u003c"),
+        "data": json.dumps(summary).replace("<", r"\u003c"),
     }
-    page = _part("page.html")
-    for mark, text in parts.items():
-        page = page.replace(mark, text, 1)
+    # In one pass: what is put in may look like a mark itself.
+    page = re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], _read("page.html"))
     Path(path).write_text(page, encoding="utf-8", errors="xmlcharrefreplace")
 
 
-def _part(name: str) -> str:
-    return (_PARTS / name).read_text(encoding="utf-8")
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

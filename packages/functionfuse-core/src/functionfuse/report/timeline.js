@@ -1,21 +1,30 @@
 // When which node ran where: a lane for each worker.
 
 const BAR = { height: 12, gap: 3 };
-const LEAST_SHARE = 0.15;
 const WIDE_SHARE = 0.5;
 const MOST_BARS = 20000;
 const TICKS = 5;
 const LAST_TICK = 0.93;
 const CLOCKS_DIFFER_S = 0.001;
+const LEAST_LENGTH_S = 1e-6;
 
-function packed(bars) {
-  // Bars that overlap, as those of containers and coroutines, go below each other.
+// A clock that differs may put a node outside the run: it is moved into it, as long as it was.
+function makeBars(ran, length) {
+  return ran.map((node) => {
+    const duration = Math.min(length, Math.max(0, node.duration));
+    const start = Math.max(0, Math.min(node.started, length - duration));
+    return { node, start, duration, isMoved: Math.abs(start - node.started) > CLOCKS_DIFFER_S };
+  });
+}
+
+// Bars that overlap, as those of containers and coroutines, go below each other.
+function packed(bars, length) {
+  const overlap = Math.min(CLOCKS_DIFFER_S, length / 1000) + LEAST_LENGTH_S; // Times are rounded.
   const ends = [];
-  for (const bar of bars.sort((a, b) => a.started - b.started)) {
-    const free = ends.findIndex((end) => end <= bar.started + CLOCKS_DIFFER_S);
-    const row = free < 0 ? ends.length : free;
-    ends[row] = bar.started + bar.duration;
-    bar.row = row;
+  for (const bar of bars.sort((a, b) => a.start - b.start || a.duration - b.duration)) {
+    const free = ends.findIndex((end) => end <= bar.start + overlap);
+    bar.row = free < 0 ? ends.length : free;
+    ends[bar.row] = bar.start + bar.duration;
   }
   return ends.length;
 }
@@ -27,59 +36,67 @@ function tickStep(length) {
 }
 
 function drawAxis(length) {
-  const svg = drawn("svg", { height: 18, class: "axis" });
+  const axis = element("div", { class: "lane axis" });
   const step = tickStep(length);
   for (let tick = 0; tick <= LAST_TICK * length; tick += step) {
-    const share = (100 * tick) / length;
-    const anchor = tick ? "middle" : "start";
-    svg.append(drawn("text", { x: `${share}%`, y: 13, "text-anchor": anchor }, seconds(tick)));
+    axis.append(element("span", { style: `left: ${(100 * tick) / length}%` }, seconds(tick)));
   }
-  return svg;
+  return axis;
 }
 
 function drawLane(bars, length) {
-  const rows = packed(bars);
-  const svg = drawn("svg", { height: rows * (BAR.height + BAR.gap) });
+  const row = BAR.height + BAR.gap;
+  const lane = element("div", { class: "lane", style: `height: ${packed(bars, length) * row + BAR.gap}px` });
+  const drawnBars = new Map();
   for (const bar of bars) {
-    const share = (100 * bar.duration) / length;
-    const attributes = {
-      class: share > WIDE_SHARE ? `wide ${bar.state}` : bar.state,
-      x: `${(100 * bar.started) / length}%`,
-      y: bar.row * (BAR.height + BAR.gap),
-      width: `${Math.max(share, LEAST_SHARE)}%`,
-      height: BAR.height,
-      rx: 2,
-    };
-    svg.append(drawn("rect", attributes, drawn("title", {}, describe(bar))));
+    const [left, width] = [bar.start, bar.duration].map((time) => `${((100 * time) / length).toFixed(4)}%`);
+    const isWide = bar.duration > (WIDE_SHARE / 100) * length;
+    const made = element("div", {
+      class: `bar ${bar.node.state}${isWide ? " wide" : ""}`,
+      style: `left: ${left}; width: ${width}; top: ${bar.row * row + BAR.gap}px`,
+      title: describe(bar.node),
+    });
+    drawnBars.set(made, bar.node);
+    lane.append(made);
   }
-  return svg;
+  lane.addEventListener("click", ({ target }) => {
+    if (drawnBars.has(target)) searchFor(`node:${drawnBars.get(target).name}`);
+  });
+  return lane;
+}
+
+function timelineNotes(ran, bars) {
+  const notes = [];
+  if (!ran.length) notes.push("Nothing ran.");
+  if (bars.length < ran.length) notes.push(`The ${bars.length} longest of ${ran.length} nodes.`);
+  if (ran.some((node) => node.state === "executed" && node.stored_bytes)) {
+    notes.push("Bars are the functions' own time; saving the results is not in them.");
+  }
+  const moved = bars.filter((bar) => bar.isMoved).length;
+  if (moved) notes.push(`Clocks differ: ${moved} of the bars lay outside the run and were moved into it.`);
+  return notes.join(" ");
 }
 
 function showTimeline() {
+  const length = Math.max(run.seconds, LEAST_LENGTH_S);
   const ran = nodes.filter((node) => node.started !== null);
-  const bars = [...ran].sort((a, b) => b.duration - a.duration).slice(0, MOST_BARS);
-  if (!bars.length) {
-    byId("timeline-note").textContent = "Nothing ran.";
-    byId("timeline").hidden = true;
-    return;
-  }
-  if (bars.length < ran.length) {
-    byId("timeline-note").textContent = `The ${bars.length} longest of ${ran.length} nodes.`;
-  }
-  const length = bars.reduce((end, bar) => Math.max(end, bar.started + bar.duration), run.seconds);
+  const longest = [...ran].sort((a, b) => b.duration - a.duration).slice(0, MOST_BARS);
+  const bars = makeBars(longest, length);
+  byId("timeline-note").textContent = timelineNotes(ran, bars);
+  byId("timeline").hidden = !bars.length;
   const lanes = new Map();
   for (const bar of bars) {
-    if (!lanes.has(bar.worker)) lanes.set(bar.worker, []);
-    lanes.get(bar.worker).push(bar);
+    if (!lanes.has(bar.node.worker)) lanes.set(bar.node.worker, []);
+    lanes.get(bar.node.worker).push(bar);
   }
-  const add = (name, lane) =>
+  byId("timeline").append(element("div", { class: "worker" }), drawAxis(length));
+  for (const worker of [...lanes.keys()].sort(byText)) {
+    const name = worker ? searchButton(`worker:${worker}`, worker) : "";
     byId("timeline").append(
-      element("div", { class: "worker", title: name }, name),
-      element("div", { class: "lane" }, lane),
+      element("div", { class: "worker", title: worker }, name),
+      drawLane(lanes.get(worker), length),
     );
-  add("", drawAxis(length));
-  const names = [...lanes.keys()].sort((a, b) => a.localeCompare(b, undefined, { numeric: true }));
-  for (const name of names) add(name, drawLane(lanes.get(name), length));
+  }
 }
 
 showTimeline();
