@@ -40,7 +40,7 @@ HOME = "/home/me/numbers"
 TIMEOUT_S = 600
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FORMS = {
-    r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?": "DATE",
+    r"\d{4}-\d\d-\d\d[T ]\d\d[:-]\d\d([:-]\d\d)?(\.\d{6}Z)?": "DATE",
     r"Python 3\.\d+(\.\d+)?\b": "PYTHON",
     r"\b\d+(\.\d+)?(e-\d+)? (s|ms|µs)\b": "DURATION",
     r"\b\d+(\.\d+)? (B|kB|MB|GB|bytes)\b": "SIZE",
