@@ -107,12 +107,10 @@ class NotebookBar(Display):
         self._handle: Any = None
 
     def show(self, snapshot: Snapshot) -> None:  # noqa: D102  docstring inherited
-        from IPython.display import display
-
         drawn = bar(snapshot, self._style)
         drawn.width = NOTEBOOK_WIDTH
         if self._handle is None:
-            self._handle = display(drawn, display_id=True)
+            self._handle = sys.modules["IPython"].display.display(drawn, display_id=True)
         else:
             self._handle.update(drawn)
 
