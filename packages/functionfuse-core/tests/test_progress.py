@@ -217,6 +217,21 @@ def test_a_terminal_has_a_bar_and_shows_what_is_printed_as_it_is(tmp_path):
     assert nothing == ""
 
 
+def test_what_is_logged_stands_above_the_bar(tmp_path):
+    require("rich")
+    node = """
+        import logging
+        logging.basicConfig()
+        time.sleep(0.8)
+        logging.warning("logged")
+        time.sleep(0.3)
+    """
+    end = "assert logging.root.handlers[0].stream is sys.__stderr__"
+    told = told_terminal(make_script(tmp_path, node, "import logging\n" + end))
+    assert "━" in told
+    assert screen(told)[:2] == ["WARNING:root:logged"] * 2
+
+
 def test_output_that_goes_to_a_file_stays_out_of_the_terminal(tmp_path):
     require("rich")
     with (tmp_path / "output").open("w+") as output:

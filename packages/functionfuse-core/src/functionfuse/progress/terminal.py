@@ -1,11 +1,12 @@
 """A bar in the terminal's last line, while a program prints as it likes.
 
-Whatever the program prints goes to the terminal unchanged: a stream that is the terminal's
-has the bar taken off before it writes. Nobody else's streams are touched.
+Whatever the program prints or logs goes to the terminal unchanged: a stream that is the
+terminal's has the bar taken off before it writes. Nobody else's streams are touched.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Any
@@ -50,21 +51,24 @@ class _TerminalBar(Display):
         self._lock = RLock()
         self._is_drawn = False
         self._is_line_open = False
-        self._replaced: dict[str, Any] = {}
+        self._replaced: dict[str, _Beside] = {}
 
     def __enter__(self) -> Self:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
             # Not what the program has put in their places for a while, nor what is a file.
-            if stream is getattr(sys, f"__{name}__") and stream.isatty():
-                self._replaced[name] = _Beside(stream, self)
-                setattr(sys, name, self._replaced[name])
+            if stream is getattr(sys, f"__{name}__") and _is_terminal(stream):
+                beside = self._replaced[name] = _Beside(stream, self)
+                setattr(sys, name, beside)
+                _replace_in_logging(stream, beside)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         for name, beside in self._replaced.items():
+            stream = getattr(sys, f"__{name}__")
+            _replace_in_logging(beside, stream)
             if getattr(sys, name) is beside:
-                setattr(sys, name, getattr(sys, f"__{name}__"))
+                setattr(sys, name, stream)
         try:
             with self._lock:
                 self._erase()
@@ -95,6 +99,17 @@ class _TerminalBar(Display):
             self._stream.write(ERASE)
             self._stream.flush()
             self._is_drawn = False
+
+
+def _is_terminal(stream: Any) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _replace_in_logging(stream: Any, other: Any) -> None:
+    """Have what logs to a stream log to another."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stream:
+            handler.setStream(other)
 
 
 class _Beside:
