@@ -231,7 +231,7 @@ def test_progress_shows_what_runs_and_what_is_done(make, steps, capfd):
     nodes = [steps.say(f"text {i}").set_name(f"say {i}") for i in range(3)]
     w = make(*nodes)
     assert w.run(local=True, progress=True) == ["text 0", "text 1", "text 2"]
-    assert re.search(r"conformance: ended after .* s: 3 executed", capfd.readouterr().err)
+    assert re.search(r"conformance: completed after .* s: 3 executed", capfd.readouterr().err)
 
 
 def test_what_containers_have_is_running_until_they_end(make, storage, monkeypatch):
