@@ -105,6 +105,8 @@ def test_a_storage_keeps_the_last_runs(tmp_path, monkeypatch):
     assert len(kept.names()) == 3
     reasons = kept.read(kept.names()[-1])["reasons"]
     assert reasons == ["argument value was 3, is 4"]
+    w.run(reuse="never")
+    assert kept.read(kept.names()[-1])["reasons"] == ["reuse='never' executes everything"]
     storage.remove_workflow("w")
     assert kept.names() == []
 

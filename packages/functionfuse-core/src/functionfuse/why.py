@@ -153,7 +153,7 @@ def reasons(
     """
     graph = plan.graph
     changed = [position for position in plan.fingerprints if saved.has(graph.names[position])]
-    compared = changed[:MOST_COMPARED] if reuse != "never" else []
+    compared = changed if reuse == "never" else changed[:MOST_COMPARED]  # That reads no header.
     explainer = _Explainer(plan, compared, saved, reuse, logs)
     found = dict.fromkeys(plan.changed, "saved already; reused by its name although it changed")
     found |= dict.fromkeys(changed[len(compared) :], "changed")
